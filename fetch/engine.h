@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The block engine: decoded blocks in memory, one in-flight record for each block being fetched,
+ * a scheduler that merges requests, and a pool of decoders (design: a read, from the kernel to the
+ * server and back).
+ *
+ * Hit path: engine_pin() takes no lock and allocates nothing. A miss parks the request on the
+ * in-flight records of its blocks; whichever thread completes the last one calls DONE.
+ *
+ * Memory: frames of decoded blocks, stored bytes in flight and reply buffers all come out of one
+ * budget (engine_options.memory); a request that does not fit waits its turn, first come first
+ * served, and one request always fits. A pin is short: it is held while bytes are copied out, never
+ * across a wait.
+ */
+#ifndef FETCH_ENGINE_H
+#define FETCH_ENGINE_H
+
+#include <stdint.h>
+
+#include "fetch/source.h"
+#include "src/compiler.h"
+#include "src/err.h"
+#include "src/package.h"
+
+struct engine;
+
+struct engine_options {
+    uint64_t memory;          /* bytes, ceiling for everything; 0 = 48 MiB; at least 8 MiB */
+    unsigned decoders;        /* pool threads; 0 = number of processors, at most 8 */
+    uint32_t max_request;     /* stored bytes one source read may span; 0 = 1 MiB */
+    uint32_t merge_gap;       /* unwanted stored bytes worth reading between two; 0 = 16 KiB */
+    unsigned max_reads;       /* source reads under way at once; 0 = 8 */
+};
+
+struct engine_stats {
+    uint64_t hits, misses;       /* blocks asked for */
+    uint64_t joined;             /* misses that found the block in flight */
+    uint64_t decoded_blocks, decoded_bytes;
+    uint64_t evicted;
+    uint64_t errors, cancelled;
+    uint64_t inflight_blocks, waiting_requests; /* now; both return to 0 */
+    uint64_t memory, memory_peak;               /* bytes taken from the budget */
+};
+
+/* PACKAGE and SOURCE are borrowed and must outlive the engine. */
+int engine_new(const struct package *package, struct source *source,
+               const struct engine_options *o, struct engine **out, struct err *e) must_check;
+
+/* Completes every request (ERR_CANCELLED), joins the threads, frees. NULL is fine. */
+void engine_free(struct engine *en);
+
+/* A block held in memory: DATA (LEN bytes) stays until engine_unpin(). */
+struct engine_pin {
+    const uint8_t *data;
+    uint32_t len;
+    uint32_t frame;
+};
+
+/* True and a pin if the block is in memory. Lock-free. Counts a hit; a miss is not counted. */
+bool engine_pin(struct engine *en, uint32_t block, struct engine_pin *pin);
+void engine_unpin(struct engine *en, struct engine_pin *pin);
+
+struct engine_read;
+/* BUF holds the bytes when status is 0. It belongs to the engine and is valid during the call. */
+typedef void (*engine_done_fn)(void *arg, int status, const uint8_t *buf, size_t len,
+                               const struct err *e);
+
+/*
+ * Reads the COUNT pieces (copied; their total length is at most 2 MiB) and calls DONE exactly once
+ * with their bytes in a row: from this thread before returning when everything is at hand or the
+ * source is immediate, else from the thread that completes the last block. *handle (may be NULL) is
+ * valid until DONE begins; use it with engine_cancel() only.
+ */
+void engine_read(struct engine *en, const struct piece *pieces, size_t count, engine_done_fn done,
+                 void *arg, struct engine_read **handle);
+
+/*
+ * Ends a read early with ERR_CANCELLED; DONE is called unless it has begun already. Blocks that no
+ * other request waits for are not fetched any more. Safe against a concurrent completion as long
+ * as the caller keeps HANDLE from being used after DONE (see fs/read.c for the pattern).
+ */
+void engine_cancel(struct engine *en, struct engine_read *handle);
+
+enum engine_priority { ENGINE_DEMAND, ENGINE_READAHEAD, ENGINE_LAUNCH, ENGINE_BACKGROUND };
+
+/* Asks for blocks [first, first + count) ahead of need; a hint, dropped when memory is short. */
+void engine_prefetch(struct engine *en, uint32_t first, uint32_t count, enum engine_priority prio);
+
+/* Blocking read for tools: bytes [off, off + len) of FILE into BUF. Returns the number of bytes
+ * (short only at the end of the file) or a negative errno. */
+long engine_read_file(struct engine *en, uint32_t file, uint64_t off, void *buf, size_t len,
+                      struct err *e) must_check;
+
+void engine_get_stats(struct engine *en, struct engine_stats *out);
+
+#endif

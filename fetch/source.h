@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A source returns byte ranges of one container object: a local file, an HTTP URL, later others.
+ * A new kind is one file pair with a struct source_ops and one row in the table in source.c.
+ *
+ * Reads are asynchronous: the caller owns the struct source_read and its buffer until DONE is
+ * called, exactly once, from any thread (for an immediate source: from within source_start()
+ * itself). DONE must not block, and may free the request. A read is all or nothing: status 0 means
+ * that LEN bytes of the very object that was opened are in BUF.
+ */
+#ifndef FETCH_SOURCE_H
+#define FETCH_SOURCE_H
+
+#include <stdint.h>
+
+#include "src/compiler.h"
+#include "src/err.h"
+
+struct source;
+struct source_read;
+
+typedef void (*source_done_fn)(struct source_read *read, int status, const struct err *e);
+
+struct source_read {
+    uint64_t offset;
+    size_t len;          /* at least 1 */
+    uint8_t *buf;        /* LEN bytes */
+    source_done_fn done; /* E is valid during the call only */
+    void *arg;           /* caller's */
+    void *impl;          /* the source's, between start and done */
+};
+
+/* How to reach things; strings are borrowed during source_open() and copied. No credential is ever
+ * taken from argv: they come from a netrc file, the environment or the URL's own netrc entry. */
+struct source_options {
+    unsigned io_timeout_ms;      /* total deadline of one read, queueing included; 0 = 60,000 */
+    unsigned connect_timeout_ms; /* 0 = 10,000 */
+    unsigned low_speed_bytes;    /* slower than this many bytes a second … 0 = 1,024 */
+    unsigned low_speed_seconds;  /* … for this long fails the attempt; 0 = 15 */
+    unsigned max_connections;    /* to one host; 0 = 4 */
+    const char *user_agent;      /* NULL = sftfs/VERSION */
+    const char *ca_file;         /* PEM bundle instead of the system's */
+    const char *client_cert;     /* PEM */
+    const char *client_key;      /* PEM */
+    const char *netrc_file;      /* NULL = ~/.netrc when it exists */
+    const char *proxy;           /* NULL = environment (http_proxy, …); "" = none */
+    const char *auth;            /* "basic", "digest", "ntlm", "negotiate", "any"; NULL = any safe */
+    const char *unc_map;         /* "\\server\share=/dir" pairs separated by ';', for UNC paths */
+    bool insecure;               /* do not verify TLS certificates */
+};
+
+struct source_stats {
+    uint64_t requests;  /* sent to the server, or reads of the local file */
+    uint64_t bytes;     /* payload received */
+    uint64_t errors;
+    uint64_t connections;
+};
+
+/*
+ * Opens LOCATION: a path, any spelling of a file: URL, a UNC path, http: or https:. May block up to
+ * the deadline; learns size and identity of the object. For a remote object the first bytes
+ * (HEAD_BYTES of them, 0 for none wanted) come with the same request and later reads inside them
+ * are answered from memory until source_drop_head().
+ */
+int source_open(const char *location, const struct source_options *o, size_t head_bytes,
+                struct source **out, struct err *e) must_check;
+
+/* Finishes every read (the outstanding ones with ERR_CANCELLED), then releases. NULL is fine. */
+void source_close(struct source *s);
+
+uint64_t source_size(const struct source *s);
+
+/* For messages: the location with user, password and query secrets removed. */
+const char *source_name(const struct source *s);
+
+/* True when a read costs no waiting worth leaving the thread for (local file): source_start() then
+ * completes before it returns. */
+bool source_is_immediate(const struct source *s);
+
+void source_start(struct source *s, struct source_read *read);
+
+/* Asks for an early end; DONE is still called (ERR_CANCELLED, or the result if it won). Never
+ * blocks. The caller must know that DONE has not been called yet. */
+void source_cancel(struct source *s, struct source_read *read);
+
+/* Blocking convenience for opening and for tools. */
+int source_read_sync(struct source *s, uint64_t offset, void *buf, size_t len, struct err *e)
+    must_check;
+
+void source_drop_head(struct source *s);
+
+void source_get_stats(struct source *s, struct source_stats *out);
+
+/* --- for implementations ------------------------------------------------------------------- */
+
+struct source_ops {
+    const char *name;
+    /* Whether LOCATION is of this kind. */
+    bool (*matches)(const char *location);
+    int (*open)(const char *location, const struct source_options *o, size_t head_bytes,
+                struct source **out, struct err *e);
+    void (*start)(struct source *s, struct source_read *read);
+    void (*cancel)(struct source *s, struct source_read *read); /* NULL: reads cannot wait */
+    void (*drop_head)(struct source *s);                        /* NULL: has none */
+    void (*get_stats)(struct source *s, struct source_stats *out);
+    void (*close)(struct source *s);
+    bool immediate;
+};
+
+/* The first member of every implementation's own struct. */
+struct source {
+    const struct source_ops *ops;
+    uint64_t size;
+    char *name; /* owned; freed by source_close() */
+};
+
+extern const struct source_ops source_file_ops;
+extern const struct source_ops source_http_ops;
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A mounted package: what the kernel sees. mount_run() holds the FUSE session from mount to unmount.
+ * Interface for tools/; FUSE itself does not show.
+ */
+#ifndef FS_MOUNT_H
+#define FS_MOUNT_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "fetch/engine.h"
+#include "src/compiler.h"
+#include "src/err.h"
+#include "src/package.h"
+
+struct mount_options {
+    const char *mountpoint;  /* absolute */
+    const char *fsname;      /* shown by mount(8) and df; commas and newlines are escaped here */
+    const char *fuse_options;/* further comma-separated options for libfuse, or NULL */
+    uid_t uid;               /* owner of every node */
+    gid_t gid;
+    mode_t umask;            /* bits taken from 0777 of directories and 0666 of files
+                                (0777 for *.exe, *.dll, *.com, *.bat, *.cmd) */
+    bool allow_other;
+    bool case_sensitive;     /* look names up exactly */
+    bool casefold_flag;      /* answer FS_IOC_GETFLAGS of directories with FS_CASEFOLD_FL */
+    bool push;               /* hand small neighbours to the kernel before it asks */
+    bool single_thread;
+    bool debug;              /* FUSE protocol trace on stderr */
+    unsigned readahead_kib;  /* wanted kernel read-ahead; 0 = 1024. Raised beyond the kernel's default
+                                only where permitted */
+};
+
+/*
+ * Mounts PACKAGE and serves it until it is unmounted or SIGTERM, SIGINT or SIGHUP arrives. READY is
+ * called once, when the mount is usable (may be used to tell a waiting parent). Returns 0 after an
+ * orderly end, or a negative errno with ERR_MOUNT / ERR_BUSY / ERR_DENIED. Blocks; call it once a
+ * process, after daemonising, because it starts threads.
+ */
+int mount_run(const struct package *package, struct engine *engine,
+              const struct mount_options *o, void (*ready)(void *arg), void *arg, struct err *e)
+    must_check;
+
+/* Whether PATH is (or was, if the daemon died) a mount of ours; never blocks on the mount itself. */
+bool mount_is_ours(const char *path);
+
+/* One mount of type fuse.sftfs, from /proc/self/mountinfo. */
+struct mount_entry {
+    char *mountpoint;
+    char *fsname;
+};
+
+int mount_list(struct mount_entry **entries, size_t *count, struct err *e) must_check;
+void mount_list_free(struct mount_entry *entries, size_t count);
+
+/* Unmounts PATH as root or through fusermount3; LAZY detaches a busy one. Does not touch the
+ * mounted tree itself, so it works on a stuck or dead mount. */
+int mount_unmount(const char *path, bool lazy, struct err *e) must_check;
+
+#endif

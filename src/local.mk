@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# libsft: what a package is. Pure: memory in, memory out; no sockets, no threads, no FUSE.
+
+noinst_LIBRARIES += libsft.a
+libsft_a_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
+libsft_a_CFLAGS = $(AM_CFLAGS)
+libsft_a_SOURCES = \
+	src/compiler.h \
+	src/cursor.h \
+	src/codec.h \
+	src/container.h \
+	src/err.c \
+	src/err.h \
+	src/fold.h \
+	src/guid.h \
+	src/package.h \
+	src/package_builder.h \
+	src/sft_write.h \
+	$(NULL)
+
+LIBSFT = libsft.a $(CORE_LIBS)

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Unit tests (CUnit; no root, network or FUSE) run by `make check`; integration scripts that mount
+# and serve run by tests/run.sh. A unit test named test-x tests the module x.
+
+if HAVE_CUNIT
+unit_tests = \
+	tests/test-err \
+	$(NULL)
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+endif
+
+unit_cppflags = $(AM_CPPFLAGS) $(CORE_CFLAGS) $(CUNIT_CFLAGS)
+unit_ldadd = $(CUNIT_LIBS) $(LIBSFT)
+
+tests_test_err_CPPFLAGS = $(unit_cppflags)
+tests_test_err_LDADD = $(unit_ldadd)
+tests_test_err_SOURCES = tests/test-err.c tests/unit.h
