@@ -13,6 +13,8 @@ libsft_a_SOURCES = \
 	src/err.h \
 	src/fold.h \
 	src/guid.h \
+	src/log.c \
+	src/log.h \
 	src/package.h \
 	src/package_builder.h \
 	src/sft_write.h \

@@ -5,6 +5,7 @@
 if HAVE_CUNIT
 unit_tests = \
 	tests/test-err \
+	tests/test-log \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -16,3 +17,7 @@ unit_ldadd = $(CUNIT_LIBS) $(LIBSFT)
 tests_test_err_CPPFLAGS = $(unit_cppflags)
 tests_test_err_LDADD = $(unit_ldadd)
 tests_test_err_SOURCES = tests/test-err.c tests/unit.h
+
+tests_test_log_CPPFLAGS = $(unit_cppflags)
+tests_test_log_LDADD = $(unit_ldadd)
+tests_test_log_SOURCES = tests/test-log.c tests/unit.h
