@@ -2,6 +2,12 @@
 # Unit tests (CUnit; no root, network or FUSE) run by `make check`; integration scripts that mount
 # and serve run by tests/run.sh. A unit test named test-x tests the module x.
 
+# Integration scripts and what they share; tests/run.sh runs them.
+EXTRA_DIST += \
+	tests/install.sh \
+	tests/lib.sh \
+	$(NULL)
+
 if HAVE_CUNIT
 unit_tests = \
 	tests/test-err \
