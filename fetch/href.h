@@ -14,7 +14,8 @@ struct href_options {
     const char *source;       /* one-off explicit location; wins over everything */
     const char *override_url; /* used verbatim */
     const char *source_root;  /* ApplicationSourceRoot */
-    const char *base;         /* directory or URL the document came from, for relative HREFs */
+    const char *base;         /* directory or URL the document came from, for relative HREFs; a URL
+                               * may also be the document's own (ends in .osd or .xml) */
 };
 
 /*
@@ -36,6 +37,11 @@ int href_substitute_root(const char *href, const char *root, char **out, struct 
  */
 int href_local_path(const char *location, const char *map, const char *base, char **out,
                     struct err *e) must_check;
+
+/* The last component of HREF without its query, in *out: where users who hold the files in one
+ * directory have the package, whatever server HREF names. Caller frees *out. ERR_EMPTY_HREF, or
+ * ERR_UNRESOLVED when HREF ends in a separator. */
+int href_file_name(const char *href, char **out, struct err *e) must_check;
 
 /* Whether LOCATION begins with "SCHEME:" (compared without case; a drive letter is no scheme). */
 bool href_has_scheme(const char *location, const char *scheme);

@@ -15,8 +15,13 @@ libsft_a_SOURCES = \
 	src/guid.h \
 	src/log.c \
 	src/log.h \
+	src/ico.h \
+	src/manifest.h \
+	src/osd.h \
 	src/package.h \
 	src/package_builder.h \
+	src/pool.c \
+	src/pool.h \
 	src/sft_write.h \
 	$(NULL)
 
