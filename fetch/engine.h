@@ -68,18 +68,25 @@ typedef void (*engine_done_fn)(void *arg, int status, const uint8_t *buf, size_t
 /*
  * Reads the COUNT pieces (copied; their total length is at most 2 MiB) and calls DONE exactly once
  * with their bytes in a row: from this thread before returning when everything is at hand or the
- * source is immediate, else from the thread that completes the last block. *handle (may be NULL) is
- * valid until DONE begins; use it with engine_cancel() only.
+ * source is immediate, else from the thread that completes the last block. HANDLE may be NULL;
+ * otherwise *handle is set and the caller must drop it with engine_read_release(), before or after
+ * DONE (a read that completed at once may give NULL).
  */
 void engine_read(struct engine *en, const struct piece *pieces, size_t count, engine_done_fn done,
                  void *arg, struct engine_read **handle);
 
 /*
- * Ends a read early with ERR_CANCELLED; DONE is called unless it has begun already. Blocks that no
- * other request waits for are not fetched any more. Safe against a concurrent completion as long
- * as the caller keeps HANDLE from being used after DONE (see fs/read.c for the pattern).
+ * Ends a read early with ERR_CANCELLED: DONE is called from within, unless it has begun already, in
+ * any thread. Blocks that no other request waits for are not fetched any more. The caller holds
+ * HANDLE, so a completion that wins the race is harmless.
  */
 void engine_cancel(struct engine *en, struct engine_read *handle);
+
+/* Drops the caller's reference to a read. NULL is fine. */
+void engine_read_release(struct engine *en, struct engine_read *handle);
+
+/* Whether reads complete without waiting for a network (source_is_immediate()). */
+bool engine_is_immediate(const struct engine *en);
 
 enum engine_priority { ENGINE_DEMAND, ENGINE_READAHEAD, ENGINE_LAUNCH, ENGINE_BACKGROUND };
 
