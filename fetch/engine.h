@@ -40,13 +40,17 @@ struct engine_stats {
     uint64_t errors, cancelled;
     uint64_t inflight_blocks, waiting_requests; /* now; both return to 0 */
     uint64_t memory, memory_peak;               /* bytes taken from the budget */
+    uint64_t cached_bytes;                      /* of these, frames that hold decoded blocks */
+    uint64_t buffer_bytes;                      /* replies and stored data in use; returns to 0 */
 };
 
-/* PACKAGE and SOURCE are borrowed and must outlive the engine. */
+/* PACKAGE and SOURCE are borrowed and must outlive the engine. Starts no thread: the decoders start
+ * when they are first needed. */
 int engine_new(const struct package *package, struct source *source,
                const struct engine_options *o, struct engine **out, struct err *e) must_check;
 
-/* Completes every request (ERR_CANCELLED), joins the threads, frees. NULL is fine. */
+/* Completes every request (ERR_CANCELLED), joins the threads, frees. No other call may be under way
+ * or follow. Blocks until the source has given back its reads. NULL is fine. */
 void engine_free(struct engine *en);
 
 /* A block held in memory: DATA (LEN bytes) stays until engine_unpin(). */
@@ -61,28 +65,37 @@ bool engine_pin(struct engine *en, uint32_t block, struct engine_pin *pin);
 void engine_unpin(struct engine *en, struct engine_pin *pin);
 
 struct engine_read;
-/* BUF holds the bytes when status is 0. It belongs to the engine and is valid during the call. */
+/*
+ * BUF holds the bytes when status is 0 (else it is NULL). It belongs to the engine and is valid
+ * during the call. Called without any lock; may call engine_pin() and engine_prefetch(), but not
+ * engine_read() or engine_free().
+ */
 typedef void (*engine_done_fn)(void *arg, int status, const uint8_t *buf, size_t len,
                                const struct err *e);
 
 /*
- * Reads the COUNT pieces (copied; their total length is at most 2 MiB) and calls DONE exactly once
- * with their bytes in a row: from this thread before returning when everything is at hand or the
- * source is immediate, else from the thread that completes the last block. HANDLE may be NULL;
- * otherwise *handle is set and the caller must drop it with engine_read_release(), before or after
- * DONE (a read that completed at once may give NULL).
+ * Reads the COUNT pieces (copied; their total length is at most ENGINE_READ_MAX) and calls DONE
+ * exactly once with their bytes in a row: from this thread before returning when everything is at
+ * hand, else from the thread that completes the last block. For an immediate source that is this
+ * thread too, unless another one is already at work on a block of the same read.
+ *
+ * With HANDLE, *handle is set before DONE can be called and carries a reference, which the caller
+ * gives back with engine_read_release(), before or after DONE; NULL there says that DONE has been
+ * called already and nothing is to be released. With HANDLE NULL the read cannot be cancelled.
  */
+#define ENGINE_READ_MAX (2u * 1024u * 1024u)
 void engine_read(struct engine *en, const struct piece *pieces, size_t count, engine_done_fn done,
                  void *arg, struct engine_read **handle);
 
 /*
- * Ends a read early with ERR_CANCELLED: DONE is called from within, unless it has begun already, in
- * any thread. Blocks that no other request waits for are not fetched any more. The caller holds
- * HANDLE, so a completion that wins the race is harmless.
+ * Ends a read early with ERR_CANCELLED. DONE is still called exactly once: from within this call,
+ * or, when the read is just being completed, by the thread that does so, with either result. Blocks
+ * that nobody else waits for are not fetched any more. Safe from any thread at any time while the
+ * caller holds its reference; does nothing after DONE, or for NULL.
  */
 void engine_cancel(struct engine *en, struct engine_read *handle);
 
-/* Drops the caller's reference to a read. NULL is fine. */
+/* Gives back the reference engine_read() put into *handle. Does not cancel. NULL is fine. */
 void engine_read_release(struct engine *en, struct engine_read *handle);
 
 /* Whether reads complete without waiting for a network (source_is_immediate()). */
