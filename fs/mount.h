@@ -42,8 +42,12 @@ int mount_run(const struct package *package, struct engine *engine,
               const struct mount_options *o, void (*ready)(void *arg), void *arg, struct err *e)
     must_check;
 
-/* Whether PATH is (or was, if the daemon died) a mount of ours; never blocks on the mount itself. */
+/* Whether PATH is a mount of ours, dead or alive, by the mount table alone: never blocks. */
 bool mount_is_ours(const char *path);
+
+/* Whether PATH is a mount of ours whose daemon is gone. Asks with statfs(2), which a living daemon
+ * answers without I/O. */
+bool mount_is_dead(const char *path);
 
 /* One mount of type fuse.sftfs, from /proc/self/mountinfo. */
 struct mount_entry {

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The FUSE session of a mount: options, the table of operations, start and orderly end. Operations
+ * are in directory.c, read.c and below (the short ones).
+ *
+ * The immutable layer needs no file handles: where the kernel allows, OPEN and OPENDIR are answered
+ * with ENOSYS once and never asked again, READDIRPLUS brings all attributes with the names, and
+ * everything is cached without end. A second pass over the package causes no request at all.
+ */
+#include "config.h"
+
+#include "fs/mount.h"
+
+#include <linux/fs.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/attr.h"
+#include "fs/directory.h"
+#include "fs/push.h"
+#include "fs/read.h"
+#include "fs/readahead.h"
+#include "fs/vfs.h"
+#include "src/log.h"
+
+#ifndef FS_CASEFOLD_FL
+#define FS_CASEFOLD_FL 0x40000000 /* linux/fs.h of old kernels */
+#endif
+
+enum {
+    MAX_BACKGROUND = 64, /* reads ahead of need under way at once; the kernel's default is 12 */
+    IDLE_THREADS = 10,
+    STOP_POLL_MS = 20,
+};
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+    struct vfs *v = userdata;
+    unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+                      FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
+                      FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_EXPORT_SUPPORT |
+                      FUSE_CAP_IOCTL_DIR;
+    unsigned unwanted = FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_AUTO_INVAL_DATA |
+                        FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS;
+
+    conn->want |= conn->capable & wanted;
+    conn->want &= ~unwanted;
+    v->kernel_skips_open = conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
+    v->kernel_skips_opendir = conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
+    conn->max_readahead = readahead_bytes(v->options);
+    conn->max_background = MAX_BACKGROUND;
+    conn->time_gran = 100; /* FILETIME ticks, in ns */
+    if (v->ready)
+        v->ready(v->ready_arg);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct vfs *v = vfs_of(req);
+    struct stat st;
+
+    (void)fi;
+    if (!vfs_has(v, ino)) {
+        fuse_reply_err(req, ESTALE);
+        return;
+    }
+    attr_fill(v, vfs_index(ino), &st);
+    fuse_reply_attr(req, &st, FOREVER_S);
+}
+
+/* ENOSYS tells the kernel never to ask again; one that does not know this keeps its pages. */
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    (void)ino;
+    if ((fi->flags & O_ACCMODE) != O_RDONLY) {
+        fuse_reply_err(req, EROFS);
+    } else if (vfs_of(req)->kernel_skips_open) {
+        fuse_reply_err(req, ENOSYS);
+    } else {
+        fi->keep_cache = 1;
+        fi->noflush = 1;
+        fuse_reply_open(req, fi);
+    }
+}
+
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    (void)ino;
+    if (vfs_of(req)->kernel_skips_opendir) {
+        fuse_reply_err(req, ENOSYS);
+    } else {
+        fi->keep_cache = 1;
+        fi->cache_readdir = 1;
+        fuse_reply_open(req, fi);
+    }
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+    struct statvfs st;
+
+    (void)ino;
+    attr_statfs(vfs_of(req), &st);
+    fuse_reply_statfs(req, &st);
+}
+
+/* DOS attributes in the form Samba and Wine use: hexadecimal text, no NUL. */
+static int dos_attributes(const struct vfs *v, fuse_ino_t ino, char text[8])
+{
+    const struct node *n = package_node(v->package, vfs_index(ino));
+    unsigned value = (n->flags & NODE_HIDDEN ? 2u : 0) | (n->flags & NODE_SYSTEM ? 4u : 0);
+
+    return value ? snprintf(text, 8, "0x%x", value) : -ENODATA;
+}
+
+static void reply_value(fuse_req_t req, const char *value, size_t len, size_t size)
+{
+    if (size == 0)
+        fuse_reply_xattr(req, len);
+    else if (size < len)
+        fuse_reply_err(req, ERANGE);
+    else
+        fuse_reply_buf(req, value, len);
+}
+
+static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+    struct vfs *v = vfs_of(req);
+    char text[8];
+
+    if (!v->info->has_dos_attributes) {
+        fuse_reply_err(req, ENOSYS); /* the kernel never asks again */
+        return;
+    }
+    int len = vfs_has(v, ino) && !strcmp(name, "user.DOSATTRIB") ? dos_attributes(v, ino, text)
+                                                                 : -ENODATA;
+    if (len < 0)
+        fuse_reply_err(req, -len);
+    else
+        reply_value(req, text, (size_t)len, size);
+}
+
+static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+    static const char names[] = "user.DOSATTRIB";
+    struct vfs *v = vfs_of(req);
+    char text[8];
+
+    if (!v->info->has_dos_attributes)
+        fuse_reply_err(req, ENOSYS);
+    else if (!vfs_has(v, ino) || dos_attributes(v, ino, text) < 0)
+        reply_value(req, "", 0, size);
+    else
+        reply_value(req, names, sizeof names, size);
+}
+
+/* Wine asks each directory whether its names are looked up without regard to case. */
+static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
+                     struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
+                     size_t out_size)
+{
+    struct vfs *v = vfs_of(req);
+    union {
+        uint32_t narrow;
+        uint64_t wide;
+    } value;
+
+    (void)arg, (void)fi, (void)in, (void)in_size;
+    if (cmd != FS_IOC_GETFLAGS || !(flags & FUSE_IOCTL_DIR) || !vfs_has(v, ino) ||
+        !v->options->casefold_flag || v->options->case_sensitive) {
+        fuse_reply_err(req, ENOTTY);
+        return;
+    }
+    if (out_size >= sizeof value.wide) {
+        value.wide = FS_CASEFOLD_FL;
+        fuse_reply_ioctl(req, 0, &value, sizeof value.wide);
+    } else {
+        value.narrow = FS_CASEFOLD_FL;
+        fuse_reply_ioctl(req, 0, &value, min_u64(out_size, sizeof value.narrow));
+    }
+}
+
+/* The kernel forgets nodes; there is nothing remembered for them here. */
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+    (void)ino;
+    (void)count;
+    fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+    (void)count;
+    (void)forgets;
+    fuse_reply_none(req);
+}
+
+static const struct fuse_lowlevel_ops operations = {
+    .init = op_init,
+    .lookup = directory_lookup,
+    .forget = op_forget,
+    .forget_multi = op_forget_multi,
+    .getattr = op_getattr,
+    .open = op_open,
+    .read = read_file,
+    .opendir = op_opendir,
+    .readdir = directory_read,
+    .readdirplus = directory_read_plus,
+    .statfs = op_statfs,
+    .getxattr = op_getxattr,
+    .listxattr = op_listxattr,
+    .ioctl = op_ioctl,
+};
+
+static int add_options(struct fuse_args *args, const struct mount_options *o, struct err *e)
+{
+    char *opts = NULL, fsname[4096 + 8];
+    int rc;
+
+    (void)snprintf(fsname, sizeof fsname, "fsname=%s", o->fsname && *o->fsname ? o->fsname : "sftfs");
+    rc = fuse_opt_add_opt(&opts, "ro,nosuid,nodev,default_permissions,subtype=sftfs") ||
+         fuse_opt_add_opt_escaped(&opts, fsname) ||
+         (o->allow_other && fuse_opt_add_opt(&opts, "allow_other")) ||
+         (o->debug && fuse_opt_add_opt(&opts, "debug")) ||
+         (o->fuse_options && *o->fuse_options && fuse_opt_add_opt(&opts, o->fuse_options)) ||
+         fuse_opt_add_arg(args, "sftfs") || fuse_opt_add_arg(args, "-o") ||
+         fuse_opt_add_arg(args, opts);
+    free(opts);
+    return rc ? err_nomem(e) : 0;
+}
+
+/* What libfuse or the kernel would only say with one word. */
+static int check_mountpoint(const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (mount_is_ours(path))
+        return err_set(e, ERR_BUSY, "%s: a package is mounted here already", path);
+    if (stat(path, &st) < 0)
+        return err_sys(e, "mount point %s", path);
+    if (!S_ISDIR(st.st_mode))
+        return err_set(e, ERR_MOUNT, "mount point %s: not a directory", path);
+    return 0;
+}
+
+static int serve(struct vfs *v, struct err *e)
+{
+    struct fuse_loop_config *config = fuse_loop_cfg_create();
+    int rc;
+
+    if (!config)
+        return err_nomem(e);
+    fuse_loop_cfg_set_idle_threads(config, IDLE_THREADS);
+    rc = v->options->single_thread ? fuse_session_loop(v->session)
+                                   : fuse_session_loop_mt(v->session, config);
+    fuse_loop_cfg_destroy(config);
+    /* Positive: the number of the signal that ended it. */
+    return rc < 0 ? err_set(e, ERR_MOUNT, "serving the mount ended: %s", strerror(-rc)) : 0;
+}
+
+/* Serves what is still asked for until the pusher's thread has ended (see push.h). */
+static void end_pusher(struct vfs *v)
+{
+    struct fuse_buf buf = { .mem = NULL };
+
+    push_stop(v->pusher);
+    while (!push_has_stopped(v->pusher)) {
+        struct pollfd ready = { .fd = fuse_session_fd(v->session), .events = POLLIN };
+        if (poll(&ready, 1, STOP_POLL_MS) <= 0 || !(ready.revents & POLLIN))
+            continue;
+        int n = fuse_session_receive_buf(v->session, &buf);
+        if (n > 0)
+            fuse_session_process_buf(v->session, &buf);
+    }
+    free(buf.mem);
+    push_free(v->pusher);
+    v->pusher = NULL;
+}
+
+static int session_run(struct vfs *v, struct err *e)
+{
+    const struct mount_options *o = v->options;
+    struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+    int rc = add_options(&args, o, e);
+
+    if (rc)
+        goto out_args;
+    v->session = fuse_session_new(&args, &operations, sizeof operations, v);
+    if (!v->session) {
+        rc = err_set(e, ERR_INVALID, "mount options refused by libfuse: %s",
+                     o->fuse_options ? o->fuse_options : "");
+        goto out_args;
+    }
+    if (fuse_set_signal_handlers(v->session)) {
+        rc = err_set(e, ERR_MOUNT, "signal handlers could not be set");
+        goto out_session;
+    }
+    if (fuse_session_mount(v->session, o->mountpoint)) {
+        rc = err_set(e, ERR_MOUNT, "%s: mounting failed (is /dev/fuse there and permitted, and "
+                     "fusermount3 installed?)", o->mountpoint);
+        goto out_signals;
+    }
+    readahead_raise(o);
+    rc = serve(v, e);
+    end_pusher(v);
+    read_pending_drain(v);
+    fuse_session_unmount(v->session);
+out_signals:
+    fuse_remove_signal_handlers(v->session);
+out_session:
+    fuse_session_destroy(v->session);
+out_args:
+    fuse_opt_free_args(&args);
+    return rc;
+}
+
+int mount_run(const struct package *package, struct engine *engine, const struct mount_options *o,
+              void (*ready)(void *arg), void *arg, struct err *e)
+{
+    struct vfs v = {
+        .package = package,
+        .info = package_info(package),
+        .engine = engine,
+        .options = o,
+        .source_immediate = engine_is_immediate(engine),
+        .ready = ready,
+        .ready_arg = arg,
+    };
+    int rc = check_mountpoint(o->mountpoint, e);
+
+    if (rc)
+        return rc;
+    attr_init(&v);
+    if (read_pending_new(&v.pending) || (o->push && push_new(&v, &v.pusher)))
+        rc = err_nomem(e);
+    else
+        rc = session_run(&v, e);
+    push_free(v.pusher);
+    read_pending_free(v.pending);
+    return rc;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * READ of the immutable layer. See read.h.
+ *
+ * A parked read has two owners: the thread that started it and the completion. Either may end
+ * first, so struct parked carries a reference for each; the engine's handle is kept by the starter's
+ * reference until both are through. libfuse calls the interrupt function with the request's own
+ * lock held and keeps the request alive meanwhile; withdrawing the function (which takes that lock)
+ * before the reply therefore waits for a running call to end. The one exception is a completion that
+ * happens inside that very call, from engine_cancel(): it is recognised by its thread.
+ */
+#include "config.h"
+
+#include "fs/read.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+#include "fs/push.h"
+#include "src/log.h"
+
+/* Pieces of the largest READ, 1 MiB, in the smallest blocks, and one for each end. */
+#define PIECES_USUAL (1048576 / 4096 + 2)
+
+struct parked {
+    struct vfs *vfs;
+    fuse_req_t req;
+    uint32_t index;
+    uint32_t push_block;           /* block to push after the reply, NODE_NONE for none */
+    _Atomic unsigned references;
+    _Atomic bool interrupted, cancelling;
+    pthread_t canceller;           /* valid when cancelling */
+    struct engine_read *_Atomic handle;
+    struct parked *next, *previous; /* pending_list.lock */
+};
+
+struct pending_list {
+    pthread_mutex_t lock;
+    pthread_cond_t empty;
+    struct parked *first;          /* lock */
+};
+
+int read_pending_new(struct pending_list **out)
+{
+    struct pending_list *list = calloc(1, sizeof *list);
+
+    if (!list)
+        return -ENOMEM;
+    pthread_mutex_init(&list->lock, NULL);
+    pthread_cond_init(&list->empty, NULL);
+    *out = list;
+    return 0;
+}
+
+void read_pending_free(struct pending_list *list)
+{
+    if (!list)
+        return;
+    pthread_cond_destroy(&list->empty);
+    pthread_mutex_destroy(&list->lock);
+    free(list);
+}
+
+static void pending_add(struct pending_list *list, struct parked *p)
+{
+    pthread_mutex_lock(&list->lock);
+    p->next = list->first;
+    if (p->next)
+        p->next->previous = p;
+    list->first = p;
+    pthread_mutex_unlock(&list->lock);
+}
+
+static void pending_remove(struct pending_list *list, struct parked *p)
+{
+    pthread_mutex_lock(&list->lock);
+    if (p->next)
+        p->next->previous = p->previous;
+    if (p->previous)
+        p->previous->next = p->next;
+    else
+        list->first = p->next;
+    if (!list->first)
+        pthread_cond_broadcast(&list->empty);
+    pthread_mutex_unlock(&list->lock);
+}
+
+static void parked_put(struct parked *p)
+{
+    if (atomic_fetch_sub(&p->references, 1) != 1)
+        return;
+    struct engine_read *handle = atomic_load(&p->handle);
+    if (handle)
+        engine_read_release(p->vfs->engine, handle);
+    free(p);
+}
+
+/* One line for what the reader sees as EIO: the layer that turns it into an errno says why. */
+static void log_failure(const struct vfs *v, uint32_t index, const struct err *e)
+{
+    static struct log_limit limit;
+    unsigned suppressed;
+
+    if (!log_limit_allows(&limit, &suppressed))
+        return;
+    char *path = package_path(v->package, index);
+    log_error(FS_LOG, "read of \"%s\" failed: %s; error=%s suppressed=%u", path ? path : "?",
+              e ? e->text : "unknown", e ? err_kind_name(e->kind) : "unknown", suppressed);
+    free(path);
+}
+
+static void reply_failure(struct vfs *v, fuse_req_t req, uint32_t index, const struct err *e)
+{
+    /* Wine knows EIO as "device not ready" and takes anything unusual for a bug in itself. */
+    bool cancelled = e && e->kind == ERR_CANCELLED;
+    if (!cancelled)
+        log_failure(v, index, e);
+    fuse_reply_err(req, cancelled ? EINTR : EIO);
+}
+
+static void on_done(void *arg, int status, const uint8_t *buf, size_t len, const struct err *e)
+{
+    struct parked *p = arg;
+    struct vfs *v = p->vfs;
+
+    if (!v->source_immediate &&
+        !(atomic_load(&p->cancelling) && pthread_equal(p->canceller, pthread_self())))
+        fuse_req_interrupt_func(p->req, NULL, NULL);
+    if (status < 0)
+        reply_failure(v, p->req, p->index, e);
+    else
+        fuse_reply_buf(p->req, (const char *)buf, len);
+    if (status >= 0 && p->push_block != NODE_NONE)
+        push_after_read(v->pusher, p->index, p->push_block);
+    pending_remove(v->pending, p);
+    parked_put(p);
+}
+
+static void cancel(struct parked *p)
+{
+    struct engine_read *handle = atomic_load(&p->handle);
+    if (handle)
+        engine_cancel(p->vfs->engine, handle);
+}
+
+/* Called by libfuse with the request's lock held. */
+static void on_interrupt(fuse_req_t req, void *arg)
+{
+    struct parked *p = arg;
+
+    (void)req;
+    /* The completion may free P as soon as engine_cancel() has run it. */
+    atomic_fetch_add(&p->references, 1);
+    p->canceller = pthread_self();
+    atomic_store(&p->cancelling, true);
+    atomic_store(&p->interrupted, true);
+    cancel(p);
+    parked_put(p);
+}
+
+static void park(struct vfs *v, fuse_req_t req, uint32_t index, const struct piece *pieces,
+                 size_t count, uint32_t push_block)
+{
+    struct parked *p = calloc(1, sizeof *p);
+
+    if (!p) {
+        fuse_reply_err(req, ENOMEM);
+        return;
+    }
+    p->vfs = v;
+    p->req = req;
+    p->index = index;
+    p->push_block = push_block;
+    atomic_store(&p->references, 2);
+    pending_add(v->pending, p);
+    if (!v->source_immediate)
+        fuse_req_interrupt_func(req, on_interrupt, p);
+    struct engine_read *handle = NULL;
+    engine_read(v->engine, pieces, count, on_done, p, &handle);
+    atomic_store(&p->handle, handle);
+    if (atomic_load(&p->interrupted))
+        cancel(p); /* the interrupt came before there was a handle */
+    parked_put(p);
+}
+
+/* True when every block was in memory and the reply is out. */
+static bool reply_from_memory(struct vfs *v, fuse_req_t req, const struct piece *pieces,
+                              size_t count)
+{
+    struct engine_pin pins[PIECES_USUAL];
+    struct iovec iov[PIECES_USUAL];
+    size_t n = 0;
+
+    if (count > PIECES_USUAL)
+        return false;
+    for (; n < count; n++) {
+        if (!engine_pin(v->engine, pieces[n].block, &pins[n]))
+            break;
+        union {
+            const uint8_t *in;
+            void *out;
+        } data = { .in = pins[n].data + pieces[n].from };
+        iov[n] = (struct iovec){ .iov_base = data.out, .iov_len = pieces[n].len };
+    }
+    if (n == count)
+        fuse_reply_iov(req, iov, (int)count);
+    for (size_t i = 0; i < n; i++)
+        engine_unpin(v->engine, &pins[i]);
+    return n == count;
+}
+
+static uint64_t total(const struct piece *pieces, size_t count)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += pieces[i].len;
+    return sum;
+}
+
+/* Maps a range that is cut into more pieces than any ordinary package has. */
+static struct piece *map_long(const struct package *package, uint32_t index, uint64_t off,
+                              uint64_t len, size_t *count)
+{
+    for (size_t max = PIECES_USUAL * 8; max <= len * 2; max *= 8) {
+        struct piece *pieces = calloc(max, sizeof *pieces);
+        if (!pieces)
+            return NULL;
+        *count = package_map(package, index, off, len, pieces, max);
+        if (total(pieces, *count) == len)
+            return pieces;
+        free(pieces);
+    }
+    return NULL;
+}
+
+/* The block whose other files are worth pushing: that of a file which shares it. */
+static uint32_t shared_block(const struct vfs *v, const struct node *n, const struct piece *pieces)
+{
+    return v->pusher && n->extent_count == 1 && pieces[0].len == n->size ? pieces[0].block
+                                                                         : NODE_NONE;
+}
+
+void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+    struct vfs *v = vfs_of(req);
+    struct piece usual[PIECES_USUAL], *pieces = usual;
+
+    (void)fi;
+    if (!vfs_has(v, ino)) {
+        fuse_reply_err(req, ESTALE);
+        return;
+    }
+    uint32_t index = vfs_index(ino);
+    const struct node *n = package_node(v->package, index);
+    if (n->flags & NODE_DIR) {
+        fuse_reply_err(req, EISDIR);
+        return;
+    }
+    if (off < 0 || (uint64_t)off >= n->size || !size) {
+        fuse_reply_buf(req, NULL, 0);
+        return;
+    }
+    uint64_t len = min_u64(size, n->size - (uint64_t)off);
+    size_t count = package_map(v->package, index, (uint64_t)off, len, usual, ARRAY_LEN(usual));
+    if (total(usual, count) != len) {
+        /* A short reply would be read as the end of the file. */
+        pieces = map_long(v->package, index, (uint64_t)off, len, &count);
+        if (!pieces) {
+            fuse_reply_err(req, ENOMEM);
+            return;
+        }
+    }
+    uint32_t block = shared_block(v, n, pieces);
+    if (!reply_from_memory(v, req, pieces, count))
+        park(v, req, index, pieces, count, block);
+    else if (block != NODE_NONE)
+        push_after_read(v->pusher, index, block);
+    if (pieces != usual)
+        free(pieces);
+}
+
+void read_pending_drain(struct vfs *v)
+{
+    struct pending_list *list = v->pending;
+
+    pthread_mutex_lock(&list->lock);
+    while (list->first) {
+        struct parked *p = list->first;
+        atomic_fetch_add(&p->references, 1);
+        pthread_mutex_unlock(&list->lock);
+        atomic_store(&p->interrupted, true);
+        cancel(p);
+        parked_put(p);
+        pthread_mutex_lock(&list->lock);
+        /* A read that cannot be cancelled ends by itself: by its deadline at the latest. */
+        if (list->first == p)
+            pthread_cond_wait(&list->empty, &list->lock);
+    }
+    pthread_mutex_unlock(&list->lock);
+}
