@@ -10,7 +10,9 @@ EXTRA_DIST += \
 
 if HAVE_CUNIT
 unit_tests = \
+	tests/test-cli \
 	tests/test-err \
+	tests/test-exitcode \
 	tests/test-log \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
@@ -27,3 +29,11 @@ tests_test_err_SOURCES = tests/test-err.c tests/unit.h
 tests_test_log_CPPFLAGS = $(unit_cppflags)
 tests_test_log_LDADD = $(unit_ldadd)
 tests_test_log_SOURCES = tests/test-log.c tests/unit.h
+
+tests_test_cli_CPPFLAGS = $(unit_cppflags)
+tests_test_cli_LDADD = libsfttools.a $(unit_ldadd)
+tests_test_cli_SOURCES = tests/test-cli.c tests/unit.h
+
+tests_test_exitcode_CPPFLAGS = $(unit_cppflags)
+tests_test_exitcode_LDADD = libsfttools.a $(unit_ldadd)
+tests_test_exitcode_SOURCES = tests/test-exitcode.c tests/unit.h

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Streaming JSON writer. See json.h. Errors of the stream are sticky, so single writes are not
+ * checked; json_end() looks at the sum.
+ */
+#include "config.h"
+
+#include "tools/json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "tools/text.h"
+
+struct json json_begin(FILE *out)
+{
+    return (struct json){ .out = out };
+}
+
+int json_end(struct json *j)
+{
+    (void)fputc('\n', j->out);
+    return fflush(j->out) || ferror(j->out) ? -EIO : 0;
+}
+
+/* Length of the valid UTF-8 sequence at S (NUL-terminated), or 0. */
+static size_t utf8_len(const unsigned char *s)
+{
+    size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((n == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))) ||
+        (n == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))))
+        return 0;
+    return n;
+}
+
+static void quoted(FILE *out, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+
+    (void)fputc('"', out);
+    while (*s) {
+        size_t n = utf8_len(s);
+
+        if (*s == '"' || *s == '\\')
+            (void)fprintf(out, "\\%c", *s);
+        else if (*s == '\n')
+            (void)fputs("\\n", out);
+        else if (*s == '\t')
+            (void)fputs("\\t", out);
+        else if (*s < 0x20 || *s == 0x7f)
+            (void)fprintf(out, "\\u%04x", *s);
+        else if (n)
+            (void)fwrite(s, 1, n, out);
+        else
+            (void)fputs("\xef\xbf\xbd", out);
+        s += n ? n : 1;
+    }
+    (void)fputc('"', out);
+}
+
+static void indent(struct json *j)
+{
+    (void)fprintf(j->out, "\n%*s", (int)(2 * j->depth), "");
+}
+
+static void lead(struct json *j, const char *key)
+{
+    if (j->depth) {
+        unsigned d = (j->depth - 1) % JSON_DEPTH_MAX;
+
+        if (j->has_member[d])
+            (void)fputc(',', j->out);
+        j->has_member[d] = true;
+        indent(j);
+    }
+    if (key) {
+        quoted(j->out, key);
+        (void)fputs(": ", j->out);
+    }
+}
+
+static void begin(struct json *j, const char *key, bool is_array)
+{
+    lead(j, key);
+    (void)fputc(is_array ? '[' : '{', j->out);
+    j->has_member[j->depth % JSON_DEPTH_MAX] = false;
+    j->is_array[j->depth % JSON_DEPTH_MAX] = is_array;
+    j->depth++;
+}
+
+void json_object(struct json *j, const char *key)
+{
+    begin(j, key, false);
+}
+
+void json_array(struct json *j, const char *key)
+{
+    begin(j, key, true);
+}
+
+void json_close(struct json *j)
+{
+    if (!j->depth)
+        return;
+    j->depth--;
+    if (j->has_member[j->depth % JSON_DEPTH_MAX])
+        indent(j);
+    (void)fputc(j->is_array[j->depth % JSON_DEPTH_MAX] ? ']' : '}', j->out);
+}
+
+void json_string(struct json *j, const char *key, const char *text)
+{
+    lead(j, key);
+    if (text)
+        quoted(j->out, text);
+    else
+        (void)fputs("null", j->out);
+}
+
+void json_uint(struct json *j, const char *key, uint64_t value)
+{
+    lead(j, key);
+    (void)fprintf(j->out, "%" PRIu64, value);
+}
+
+void json_int(struct json *j, const char *key, int64_t value)
+{
+    lead(j, key);
+    (void)fprintf(j->out, "%" PRId64, value);
+}
+
+void json_bool(struct json *j, const char *key, bool value)
+{
+    lead(j, key);
+    (void)fputs(value ? "true" : "false", j->out);
+}
+
+void json_filetime(struct json *j, const char *key, int64_t ticks)
+{
+    char text[TEXT_TIME_SIZE];
+
+    json_string(j, key, ticks && text_time(ticks, text) ? text : NULL);
+}
+
+void json_guid(struct json *j, const char *key, const struct guid *guid)
+{
+    char text[GUID_TEXT_SIZE];
+
+    guid_format(guid, text);
+    json_string(j, key, text);
+}
+
+void json_hex(struct json *j, const char *key, const uint8_t *bytes, size_t len)
+{
+    lead(j, key);
+    (void)fputc('"', j->out);
+    for (size_t i = 0; i < len; i++)
+        (void)fprintf(j->out, "%02x", bytes[i]);
+    (void)fputc('"', j->out);
+}

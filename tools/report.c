@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Messages and exit codes of the commands. See report.h. */
+#include "config.h"
+
+#include "tools/report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/json.h"
+
+static bool begins_with(const char *text, const char *start)
+{
+    return !strncmp(text, start, strlen(start));
+}
+
+/* What helps with this kind of failure, or NULL. */
+static const char *advice(enum err_kind kind)
+{
+    switch (kind) {
+    case ERR_FOREIGN_LAYOUT:
+        return "'sft info --sections' shows what the file holds; please send that text to the "
+               "project.";
+    case ERR_TLS:
+        return "Give the server's CA with --ca-file, or for a test --insecure.";
+    case ERR_AUTH:
+        return "Credentials are taken from ~/.netrc or --netrc-file, never from the command line.";
+    default:
+        return NULL;
+    }
+}
+
+enum exitcode report_error(const struct report *r, const char *where, const struct err *e)
+{
+    const char *text = e->text[0] ? e->text : err_kind_name(e->kind);
+    const char *hint = advice(e->kind);
+
+    (void)fprintf(stderr, "%s: ", r->program);
+    if (where && *where && !begins_with(text, where))
+        (void)fprintf(stderr, "%s: ", where);
+    (void)fprintf(stderr, "%s", text);
+    if (e->section[0])
+        (void)fprintf(stderr, " (section %s, offset %llu)", e->section,
+                      (unsigned long long)e->offset);
+    (void)fputc('\n', stderr);
+    if (hint)
+        (void)fprintf(stderr, "%s: %s\n", r->program, hint);
+    if (r->json) {
+        struct json j = json_begin(stdout);
+
+        json_object(&j, NULL);
+        json_object(&j, "error");
+        json_string(&j, "kind", err_kind_name(e->kind));
+        if (where)
+            json_string(&j, "where", where);
+        json_string(&j, "section", e->section);
+        json_uint(&j, "offset", e->offset);
+        json_string(&j, "text", text);
+        json_uint(&j, "exit_code", exitcode_of(e->kind));
+        json_close(&j);
+        json_close(&j);
+        (void)json_end(&j); /* the failure that is being reported goes first */
+    }
+    return exitcode_of(e->kind);
+}
+
+void report_note(const struct report *r, const char *fmt, ...)
+{
+    va_list ap;
+
+    (void)fprintf(stderr, "%s: ", r->program);
+    va_start(ap, fmt);
+    (void)vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    (void)fputc('\n', stderr);
+}
+
+enum exitcode report_finish(const struct report *r, enum exitcode status)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return status;
+    /* A reader such as head(1) that has seen enough is no reason for a message. */
+    if (errno != EPIPE)
+        (void)fprintf(stderr, "%s: standard output: %s\n", r->program, strerror(errno));
+    return status == EXITCODE_OK ? EXITCODE_FAILURE : status;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Subcommands of sft. Each is one file tools/sft_NAME.c with its option table and a main-like
+ * function, and one row in sft.c. ARGV[0] is the subcommand's name; the result is an exit code
+ * (tools/exitcode.h). A subcommand returns; it never calls exit().
+ */
+#ifndef TOOLS_SFT_H
+#define TOOLS_SFT_H
+
+#include "tools/cli.h"
+
+struct sft_subcommand {
+    const struct cli_command *command;
+    int (*run)(int argc, char **argv);
+};
+
+extern const struct sft_subcommand sft_pack;
+
+#endif
