@@ -4,8 +4,14 @@
 
 # Integration scripts and what they share; tests/run.sh runs them.
 EXTRA_DIST += \
+	.ci/run \
+	tests/copy-source.sh \
+	tests/data/configure-summary \
 	tests/install.sh \
+	tests/installed.sh \
 	tests/lib.sh \
+	tests/run.sh \
+	tests/summary.sh \
 	$(NULL)
 
 if HAVE_CUNIT
