@@ -21,6 +21,7 @@
 #   stop_nginx, resume_nginx     takes the same server away, and back at the same port
 #   http_log_mark       from here on the two below count
 #   http_requests, http_bytes    requests answered, and body bytes sent, as nginx logged them
+#   pack DIR OUT.sft [OPTIONS...]  sft pack; dies on failure
 #   mount_package SOURCE DIR [OPTIONS...]  runs sftfs in the background; DIR is made; dies on failure
 #   unmount DIR         and waits until its daemon is gone
 #   need_root, need_fuse, private_mounts   see below
@@ -351,6 +352,18 @@ no_daemon_for() {
         tr '\0' '\n' <"/proc/$nd_pid/cmdline" 2>/dev/null | grep -qxF -- "$1" && return 1
     done
     return 0
+}
+
+# pack DIR OUT.sft [OPTIONS...]
+pack() {
+    pk_dir=$1
+    pk_out=$2
+    shift 2
+    sft pack "$pk_dir" -o "$pk_out" "$@" >"$T/pack.out" 2>&1 </dev/null || {
+        pk_status=$?
+        sed 's/^/    /' "$T/pack.out" | tail -n 20
+        die "sft pack $pk_dir $*: exit status $pk_status"
+    }
 }
 
 # mount_package SOURCE DIR [OPTIONS...]: relative names are fine

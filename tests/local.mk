@@ -9,9 +9,16 @@ EXTRA_DIST += \
 	tests/data/configure-summary \
 	tests/install.sh \
 	tests/installed.sh \
+	tests/it-040-mount-local.sh \
+	tests/it-041-mount-http.sh \
+	tests/it-042-mount-lifecycle.sh \
+	tests/it-043-wine.sh \
+	tests/it-044-bulk.sh \
+	tests/it-045-property.sh \
 	tests/lib.sh \
 	tests/run.sh \
 	tests/summary.sh \
+	tests/tree.py \
 	$(NULL)
 
 if HAVE_CUNIT
