@@ -48,7 +48,7 @@ int codec_decode(struct codec_context *ctx, enum codec codec, const uint8_t *in,
 long codec_encode(struct codec_context *ctx, enum codec codec, int level, const uint8_t *in,
                   size_t in_len, uint8_t *out, struct err *e) must_check;
 
-/* SHA-256 of a buffer; the context form does not allocate. */
+/* SHA-256 of a buffer; with a context (CTX may be NULL) it does not allocate. 0 or -EIO. */
 int codec_sha256(struct codec_context *ctx, const void *data, size_t len, uint8_t out[32])
     must_check;
 

@@ -7,21 +7,28 @@ libsft_a_CFLAGS = $(AM_CFLAGS)
 libsft_a_SOURCES = \
 	src/compiler.h \
 	src/cursor.h \
+	src/codec.c \
 	src/codec.h \
 	src/container.h \
 	src/err.c \
 	src/err.h \
+	src/fold.c \
 	src/fold.h \
+	src/guid.c \
 	src/guid.h \
 	src/log.c \
 	src/log.h \
 	src/ico.h \
 	src/manifest.h \
 	src/osd.h \
+	src/package.c \
 	src/package.h \
+	src/package_builder.c \
 	src/package_builder.h \
 	src/pool.c \
 	src/pool.h \
+	src/package_finish.c \
+	src/package_private.h \
 	src/sft_write.h \
 	$(NULL)
 

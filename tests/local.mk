@@ -26,7 +26,9 @@ unit_tests = \
 	tests/test-cli \
 	tests/test-err \
 	tests/test-exitcode \
+	tests/test-guid \
 	tests/test-log \
+	tests/test-package \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -50,3 +52,11 @@ tests_test_cli_SOURCES = tests/test-cli.c tests/unit.h
 tests_test_exitcode_CPPFLAGS = $(unit_cppflags)
 tests_test_exitcode_LDADD = libsfttools.a $(unit_ldadd)
 tests_test_exitcode_SOURCES = tests/test-exitcode.c tests/unit.h
+
+tests_test_guid_CPPFLAGS = $(unit_cppflags)
+tests_test_guid_LDADD = $(unit_ldadd)
+tests_test_guid_SOURCES = tests/test-guid.c tests/unit.h
+
+tests_test_package_CPPFLAGS = $(unit_cppflags)
+tests_test_package_LDADD = $(unit_ldadd)
+tests_test_package_SOURCES = tests/test-package.c tests/package_spec.h tests/unit.h
