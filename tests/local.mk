@@ -5,6 +5,9 @@
 # Integration scripts and what they share; tests/run.sh runs them.
 EXTRA_DIST += \
 	.ci/run \
+	tests/bench/bench.py \
+	tests/bench/dataset.sh \
+	tests/bench/run.sh \
 	tests/copy-source.sh \
 	tests/data/configure-summary \
 	tests/install.sh \

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The benchmark:  sh tests/bench/run.sh [WORKDIR] [--runs N] [--only REGEX] [--metrics NAME,NAME]
+#
+# Installs what it needs (Debian packages), builds sftfs, builds a tree of 983 MB from Debian
+# packages, packs it for all contenders with the same block size and codec level, and measures
+# sftfs, kernel squashfs, squashfuse and squashfuse_ll in turns. See bench.py for how and what.
+# WORKDIR (default: sftfs-bench in the temporary directory) is kept, so that a second call begins
+# with measuring; it needs 5 GB. Nothing else should run on the machine meanwhile.
+#
+# SFTFS_BUILD=DIR measures the programs of that build directory instead of building.
+set -eu
+LC_ALL=C.UTF-8
+export LC_ALL
+src=$(cd "$(dirname "$0")/../.." && pwd -P)
+. "$src/tests/install.sh"
+policy_ours=
+work=${TMPDIR:-/tmp}/sftfs-bench
+case ${1:-} in
+'' | -*) ;;
+*)
+    work=$1
+    shift
+    ;;
+esac
+mkdir -p "$work/img" "$work/run"
+work=$(cd "$work" && pwd -P)
+trap release_services EXIT
+
+# shellcheck disable=SC2086
+install_missing $BUILD_PACKAGES python3 nginx fio squashfs-tools squashfuse binutils-mingw-w64-x86-64
+PATH=$PATH:/usr/sbin:/sbin
+
+if [ -z "${SFTFS_BUILD:-}" ]; then
+    echo "building sftfs"
+    rm -rf "$work/source" "$work/build"
+    mkdir "$work/source" "$work/build"
+    sh "$src/tests/copy-source.sh" "$src" "$work/source"
+    (
+        sh "$work/source/autogen.sh" && cd "$work/build" && "$work/source/configure" &&
+            make -j"$(getconf _NPROCESSORS_ONLN)"
+    ) >"$work/build.log" 2>&1 || {
+        tail -n 30 "$work/build.log"
+        exit 1
+    }
+    SFTFS_BUILD=$work/build
+fi
+PATH=$SFTFS_BUILD:$PATH
+export PATH
+
+[ -e "$work/tree.done" ] || echo "building the tree"
+bash "$src/tests/bench/dataset.sh" "$work"
+
+# The same level for both: 15 is what mksquashfs takes for zstd when nothing is said.
+if [ ! -e "$work/img/zstd64.sqfs" ]; then
+    echo "packing: squashfs"
+    mksquashfs "$work/tree" "$work/img/new.sqfs" -comp zstd -Xcompression-level 15 -b 64K \
+        -noappend -no-progress -all-root >"$work/mksquashfs.log"
+    mv "$work/img/new.sqfs" "$work/img/zstd64.sqfs"
+fi
+# A package of another version of sftfs would not be what is measured.
+if [ ! -e "$work/img/tree.sft" ] || [ "$SFTFS_BUILD/sft" -nt "$work/img/tree.sft" ]; then
+    echo "packing: sftfs"
+    rm -f "$work/img/million.sft"
+    sft pack "$work/tree" -o "$work/img/new.sft" --case-sensitive --codec zstd --level 15 \
+        --block-size 65536
+    mv "$work/img/new.sft" "$work/img/tree.sft"
+fi
+as_root env PATH="$PATH" LC_ALL="$LC_ALL" python3 "$src/tests/bench/bench.py" "$work" "$@"
