@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # libsftfetch: where blocks come from. curl is used here and nowhere else.
 
-noinst_HEADERS += \
+noinst_LIBRARIES += libsftfetch.a
+libsftfetch_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
+libsftfetch_a_CFLAGS = $(AM_CFLAGS)
+libsftfetch_a_SOURCES = \
 	fetch/engine.h \
+	fetch/href.c \
 	fetch/href.h \
+	fetch/localpath.c \
+	fetch/open.c \
 	fetch/open.h \
+	fetch/place.c \
+	fetch/place.h \
+	fetch/source.c \
 	fetch/source.h \
+	fetch/source_file.c \
 	$(NULL)
 
-LIBSFTFETCH = $(CURL_LIBS)
+LIBSFTFETCH = libsftfetch.a $(CURL_LIBS)

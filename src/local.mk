@@ -20,8 +20,10 @@ libsft_a_SOURCES = \
 	src/log.h \
 	src/ico.h \
 	src/manifest.h \
+	src/osd.c \
 	src/osd.h \
 	src/package.c \
+	src/osdwrite.c \
 	src/package.h \
 	src/package_builder.c \
 	src/package_builder.h \
@@ -30,6 +32,9 @@ libsft_a_SOURCES = \
 	src/package_finish.c \
 	src/package_private.h \
 	src/sft_write.h \
+	src/xml.c \
+	src/xml.h \
+	src/xmlout.c \
 	$(NULL)
 
 LIBSFT = libsft.a $(CORE_LIBS)

@@ -32,6 +32,9 @@ unit_tests = \
 	tests/test-guid \
 	tests/test-log \
 	tests/test-package \
+	tests/test-href \
+	tests/test-log \
+	tests/test-osd \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -63,3 +66,10 @@ tests_test_guid_SOURCES = tests/test-guid.c tests/unit.h
 tests_test_package_CPPFLAGS = $(unit_cppflags)
 tests_test_package_LDADD = $(unit_ldadd)
 tests_test_package_SOURCES = tests/test-package.c tests/package_spec.h tests/unit.h
+tests_test_href_CPPFLAGS = $(unit_cppflags)
+tests_test_href_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_href_SOURCES = tests/test-href.c tests/unit.h
+
+tests_test_osd_CPPFLAGS = $(unit_cppflags)
+tests_test_osd_LDADD = $(unit_ldadd)
+tests_test_osd_SOURCES = tests/test-osd.c tests/unit.h

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Opening a package: feeds a container reader from a source. See open.h. */
+#include "config.h"
+
+#include "fetch/open.h"
+
+#include "src/container.h"
+
+static int feed(struct source *s, struct container_reader *r, struct byte_range want,
+                struct err *e)
+{
+    uint64_t end;
+
+    /* The reader promises ranges inside the object; memory is taken on that promise only. */
+    if (add_overflows(want.offset, want.length, &end) || end > source_size(s) ||
+        want.length > SIZE_MAX)
+        return err_at(e, ERR_TRUNCATED, NULL, want.offset, "the package ends before its metadata");
+    auto_free uint8_t *bytes = malloc(want.length ? want.length : 1);
+    if (!bytes)
+        return err_nomem(e);
+    int rc = source_read_sync(s, want.offset, bytes, want.length, e);
+    return rc ? rc : container_reader_feed(r, want.offset, bytes, want.length, e);
+}
+
+static int read_package(struct source *s, struct package **out, struct err *e)
+{
+    struct container_reader *r;
+    struct byte_range want;
+    int rc = container_reader_new(source_size(s), &r, e);
+
+    if (rc)
+        return rc;
+    while ((rc = container_reader_next(r, &want, e)) > 0) {
+        rc = feed(s, r, want, e);
+        if (rc)
+            break;
+    }
+    if (!rc)
+        *out = container_reader_take(r);
+    container_reader_free(r);
+    return rc;
+}
+
+int package_open(const char *location, const struct source_options *o, struct source **source,
+                 struct package **package, struct err *e)
+{
+    struct source *s;
+    int rc = source_open(location, o, CONTAINER_HEAD_BYTES, &s, e);
+
+    if (rc)
+        return rc;
+    rc = read_package(s, package, e);
+    source_drop_head(s);
+    if (rc) {
+        err_wrap(e, "%s", source_name(s));
+        source_close(s);
+        return rc;
+    }
+    *source = s;
+    return 0;
+}
