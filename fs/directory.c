@@ -102,11 +102,8 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool pl
             push_note_known(v->pusher, index);
     }
     fuse_reply_buf(req, buf, used);
-    if (plus && pos > 2 && pos > first) {
-        uint64_t from = max_u64(first, 2);
-        push_after_listing(v->pusher, n->first_child + (uint32_t)(from - 2),
-                           (uint32_t)(pos - from));
-    }
+    if (plus && first <= 2 && pos > 2)
+        push_after_listing(v->pusher, n->first_child, (uint32_t)(pos - 2));
 }
 
 void directory_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,

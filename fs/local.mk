@@ -20,6 +20,8 @@ libsftvfs_a_SOURCES = \
 	fs/read.h \
 	fs/readahead.c \
 	fs/readahead.h \
+	fs/stream.c \
+	fs/stream.h \
 	fs/vfs.h \
 	$(NULL)
 endif

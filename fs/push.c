@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Pushing small neighbours into the page cache. See push.h.
+ * Pushing files into the page cache ahead of a sequential reader. See push.h.
  *
- * State: two bits a node (known to the kernel; stored by us), a short queue of blocks, and the
- * evidence that somebody reads sequentially. A full queue drops the wish: a push is only a hint.
+ * State: what readers do (stream.h), a short queue of node ranges, and a byte a node: whether the
+ * kernel knows it, and in which epoch it got the contents. A READ for contents of the present epoch
+ * shows that the kernel has dropped its pages, which begins a new one.
+ * Request handlers only try the lock and a full queue drops the wish:
+ * a push is a hint, never worth a wait.
  */
 #include "config.h"
 
@@ -13,16 +16,13 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "fs/stream.h"
 #include "src/log.h"
 
 enum {
-    QUEUE_MAX = 32,       /* blocks */
-    SMALL_FILE = 32768,   /* larger ones gain little: their own reads are few and large */
-    STREAK_NEEDED = 2,    /* small reads in a row, in the same or a nearby block */
-    NEARBY = 4,           /* blocks */
-    LISTING_BUDGET = 262144, /* bytes pushed because of one listing */
-    BIT_KNOWN = 1,
-    BIT_STORED = 2,
+    QUEUE_MAX = 32,
+    BIT_KNOWN = 0x80,
+    EPOCH_MASK = 0x7f,
 };
 
 struct pusher {
@@ -30,14 +30,14 @@ struct pusher {
     pthread_mutex_t lock;
     pthread_cond_t work;
     pthread_t thread;
-    bool started, stopping;        /* lock */
-    _Atomic bool quit;             /* as STOPPING, for a look without the lock */
-    _Atomic bool stopped;          /* the thread will not touch the session any more */
-    unsigned head, count;          /* lock */
-    uint32_t queue[QUEUE_MAX];     /* lock */
-    _Atomic uint32_t last_block;
-    _Atomic uint32_t streak;
-    _Atomic uint8_t *bits;         /* a byte a node */
+    bool started, stopping;              /* lock */
+    unsigned head, count;                /* lock */
+    struct node_range queue[QUEUE_MAX];  /* lock */
+    struct stream_table streams;         /* lock */
+    _Atomic bool quit;                   /* as STOPPING, for a look without the lock */
+    _Atomic bool stopped;                /* the thread will not touch the session any more */
+    _Atomic uint8_t epoch;               /* 1 .. 127 */
+    _Atomic uint8_t *nodes;              /* BIT_KNOWN and the epoch of the contents, 0 = none */
 };
 
 int push_new(const struct vfs *v, struct pusher **out)
@@ -47,8 +47,10 @@ int push_new(const struct vfs *v, struct pusher **out)
     if (!p)
         return -ENOMEM;
     p->vfs = v;
-    p->bits = calloc(v->info->node_count, sizeof *p->bits);
-    if (!p->bits) {
+    stream_table_init(&p->streams);
+    p->epoch = 1;
+    p->nodes = calloc(v->info->node_count, sizeof *p->nodes);
+    if (!p->nodes) {
         free(p);
         return -ENOMEM;
     }
@@ -85,41 +87,28 @@ void push_free(struct pusher *p)
         pthread_join(p->thread, NULL);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->lock);
-    free(p->bits);
+    free(p->nodes);
     free(p);
 }
 
 void push_note_known(struct pusher *p, uint32_t index)
 {
     if (p)
-        atomic_fetch_or_explicit(&p->bits[index], BIT_KNOWN, memory_order_relaxed);
+        atomic_fetch_or_explicit(&p->nodes[index], BIT_KNOWN, memory_order_relaxed);
 }
 
 static bool wanted(const struct pusher *p, uint32_t index)
 {
     const struct node *n = package_node(p->vfs->package, index);
-    return n->size <= SMALL_FILE &&
-           atomic_load_explicit(&p->bits[index], memory_order_relaxed) == BIT_KNOWN;
+    uint8_t state = atomic_load_explicit(&p->nodes[index], memory_order_relaxed);
+    return !(n->flags & NODE_DIR) && n->size && n->size <= STREAM_FILE_MAX && state & BIT_KNOWN &&
+           (state & EPOCH_MASK) != atomic_load_explicit(&p->epoch, memory_order_relaxed);
 }
 
-/* Hands one file to the kernel. False when the mount is going away. */
-static bool store(struct pusher *p, uint32_t index, const struct engine_pin *pin)
+static void note_stored(struct pusher *p, uint32_t index)
 {
-    struct piece piece;
-    uint64_t size = package_node(p->vfs->package, index)->size;
-
-    if (package_map(p->vfs->package, index, 0, size, &piece, 1) != 1 || piece.len != size)
-        return true;
-    /* Set first: if the reader is faster than the store, the file is read once, not twice. */
-    atomic_fetch_or_explicit(&p->bits[index], BIT_STORED, memory_order_relaxed);
-    union {
-        const uint8_t *in;
-        void *out;
-    } data = { .in = pin->data + piece.from }; /* libfuse has one type for both directions */
-    struct fuse_bufvec buf = FUSE_BUFVEC_INIT(piece.len);
-    buf.buf[0].mem = data.out;
-    int rc = fuse_lowlevel_notify_store(p->vfs->session, vfs_ino(index), 0, &buf, 0);
-    return rc != -ENODEV && rc != -EBADF;
+    uint8_t epoch = atomic_load_explicit(&p->epoch, memory_order_relaxed);
+    atomic_store_explicit(&p->nodes[index], BIT_KNOWN | epoch, memory_order_relaxed);
 }
 
 static void ignore_result(void *arg, int status, const uint8_t *buf, size_t len,
@@ -141,20 +130,43 @@ static bool pin_block(struct pusher *p, uint32_t block, struct engine_pin *pin)
     return engine_pin(p->vfs->engine, block, pin);
 }
 
-static void push_block(struct pusher *p, uint32_t block)
+static bool store_piece(struct pusher *p, uint32_t index, uint64_t off, const struct piece *piece)
 {
     struct engine_pin pin;
-    const uint32_t *files;
-    size_t count = package_block_files(p->vfs->package, block, &files), first = 0;
 
-    while (first < count && !wanted(p, files[first]))
-        first++;
-    if (first == count || !pin_block(p, block, &pin))
-        return;
-    for (size_t i = first; i < count && !atomic_load(&p->quit); i++)
-        if (wanted(p, files[i]) && !store(p, files[i], &pin))
-            break;
+    if (!pin_block(p, piece->block, &pin))
+        return false;
+    union {
+        const uint8_t *in;
+        void *out;
+    } data = { .in = pin.data + piece->from }; /* libfuse has one type for both directions */
+    struct fuse_bufvec buf = FUSE_BUFVEC_INIT(piece->len);
+    buf.buf[0].mem = data.out;
+    int rc = fuse_lowlevel_notify_store(p->vfs->session, vfs_ino(index), (off_t)off, &buf, 0);
     engine_unpin(p->vfs->engine, &pin);
+    return rc == 0;
+}
+
+static void store_file(struct pusher *p, uint32_t index)
+{
+    struct piece pieces[STREAM_FILE_MAX / 4096 + 2];
+    uint64_t off = 0, size = package_node(p->vfs->package, index)->size;
+    size_t count = package_map(p->vfs->package, index, 0, size, pieces, ARRAY_LEN(pieces));
+
+    for (size_t i = 0; i < count && !atomic_load(&p->quit); i++) {
+        if (!store_piece(p, index, off, &pieces[i]))
+            return;
+        off += pieces[i].len;
+    }
+    if (off == size)
+        note_stored(p, index);
+}
+
+static void push_range(struct pusher *p, struct node_range range)
+{
+    for (uint32_t i = range.first; i < range.end && !atomic_load(&p->quit); i++)
+        if (wanted(p, i))
+            store_file(p, i);
 }
 
 static void *run(void *arg)
@@ -168,11 +180,11 @@ static void *run(void *arg)
             pthread_cond_wait(&p->work, &p->lock);
             continue;
         }
-        uint32_t block = p->queue[p->head];
+        struct node_range range = p->queue[p->head];
         p->head = (p->head + 1) % QUEUE_MAX;
         p->count--;
         pthread_mutex_unlock(&p->lock);
-        push_block(p, block);
+        push_range(p, range);
         pthread_mutex_lock(&p->lock);
     }
     pthread_mutex_unlock(&p->lock);
@@ -194,73 +206,41 @@ static bool start_thread(struct pusher *p)
     return p->started;
 }
 
-static void enqueue(struct pusher *p, uint32_t block)
+/* Needs p->lock. */
+static void enqueue(struct pusher *p, struct node_range range)
 {
-    pthread_mutex_lock(&p->lock);
-    if (p->stopping || (!p->started && !start_thread(p))) {
-        pthread_mutex_unlock(&p->lock);
+    if (p->stopping || p->count == QUEUE_MAX || (!p->started && !start_thread(p)))
         return;
-    }
-    bool queued = false;
-    for (unsigned i = 0; i < p->count && !queued; i++)
-        queued = p->queue[(p->head + i) % QUEUE_MAX] == block;
-    if (!queued && p->count < QUEUE_MAX) {
-        p->queue[(p->head + p->count) % QUEUE_MAX] = block;
-        p->count++;
-        pthread_cond_signal(&p->work);
-    }
+    p->queue[(p->head + p->count) % QUEUE_MAX] = range;
+    p->count++;
+    pthread_cond_signal(&p->work);
+}
+
+void push_after_read(struct pusher *p, uint32_t index)
+{
+    struct node_range ahead;
+
+    if (!p)
+        return;
+    uint8_t epoch = atomic_load_explicit(&p->epoch, memory_order_relaxed);
+    if ((atomic_load_explicit(&p->nodes[index], memory_order_relaxed) & EPOCH_MASK) == epoch)
+        atomic_compare_exchange_strong(&p->epoch, &epoch,
+                                       (uint8_t)(epoch < EPOCH_MASK ? epoch + 1 : 1));
+    note_stored(p, index);
+    if (pthread_mutex_trylock(&p->lock))
+        return;
+    if (stream_note_read(&p->streams, p->vfs->package, index, &ahead))
+        enqueue(p, ahead);
     pthread_mutex_unlock(&p->lock);
-}
-
-/* Whether small files are being read in the order of their blocks; notes this reading. */
-static bool sequential(struct pusher *p, uint32_t block)
-{
-    uint32_t last = atomic_exchange_explicit(&p->last_block, block, memory_order_relaxed);
-    uint32_t distance = block > last ? block - last : last - block;
-
-    if (distance > NEARBY) {
-        atomic_store_explicit(&p->streak, 0, memory_order_relaxed);
-        return false;
-    }
-    return atomic_fetch_add_explicit(&p->streak, 1, memory_order_relaxed) + 1 >= STREAK_NEEDED;
-}
-
-void push_after_read(struct pusher *p, uint32_t index, uint32_t block)
-{
-    if (!p || package_node(p->vfs->package, index)->size > SMALL_FILE)
-        return;
-    const uint32_t *files;
-    size_t count = package_block_files(p->vfs->package, block, &files);
-    uint8_t old = atomic_fetch_or_explicit(&p->bits[index], BIT_STORED, memory_order_relaxed);
-    if (old & BIT_STORED) {
-        /* The kernel has dropped what it was given: its neighbours are gone too. */
-        for (size_t i = 0; i < count; i++)
-            if (files[i] != index)
-                atomic_fetch_and_explicit(&p->bits[files[i]], (uint8_t)~BIT_STORED,
-                                          memory_order_relaxed);
-    }
-    if (count > 1 && sequential(p, block))
-        enqueue(p, block);
 }
 
 void push_after_listing(struct pusher *p, uint32_t first, uint32_t count)
 {
-    uint64_t bytes = 0;
-    uint32_t last = UINT32_MAX;
+    struct node_range ahead;
 
-    if (!p || atomic_load_explicit(&p->streak, memory_order_relaxed) < STREAK_NEEDED)
+    if (!p || pthread_mutex_trylock(&p->lock))
         return;
-    for (uint32_t i = first; i < first + count && bytes < LISTING_BUDGET; i++) {
-        struct piece piece;
-        const struct node *n = package_node(p->vfs->package, i);
-        if (n->flags & NODE_DIR || n->size == 0 || n->size > SMALL_FILE)
-            continue;
-        if (package_map(p->vfs->package, i, 0, n->size, &piece, 1) != 1 || piece.block == last)
-            continue;
-        last = piece.block;
-        bytes += p->vfs->info->block_size;
-        if (!p->vfs->source_immediate)
-            engine_prefetch(p->vfs->engine, last, 1, ENGINE_READAHEAD);
-        enqueue(p, last);
-    }
+    if (stream_note_listing(&p->streams, p->vfs->package, first, count, &ahead))
+        enqueue(p, ahead);
+    pthread_mutex_unlock(&p->lock);
 }

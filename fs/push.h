@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Pushing: when one of the small files that share a block has been read, the others lie decoded in
- * memory already, and a thread of its own stores them in the kernel's page cache before anybody
- * asks. A sequential reader of many small files waits for a round trip per file otherwise.
+ * Pushing: while somebody reads the files of a directory one after another to their ends, a thread
+ * of its own stores the next ones in the kernel's page cache before they are asked for. Without it
+ * a reader of many small files waits for a round trip to this process for each of them, which costs
+ * several times what decoding costs.
  *
- * Done only while small files are read block after block, so that a random reader is not flooded;
- * only for files whose inode the kernel has (it was looked up or listed) and that were not pushed
- * before; never from within a request handler, where the kernel may hold a page lock that the
- * store would wait for. All functions accept a NULL pusher and any thread.
+ * It is read-ahead over files instead of over one file's bytes, with the same caution: it starts
+ * after two files in a row, its window doubles while the reader keeps up, and a directory that was
+ * just listed gets a first window only while recent reads have earned it. Pushed are only files
+ * whose inode the kernel has (it was looked up or listed), and none twice while the kernel keeps
+ * it. Never from within a request handler, where the kernel may hold a page lock that the store
+ * would wait for. All functions accept a NULL pusher and any thread.
  */
 #ifndef FS_PUSH_H
 #define FS_PUSH_H
@@ -29,11 +32,10 @@ void push_free(struct pusher *p);
 /* The kernel has been told of node INDEX. */
 void push_note_known(struct pusher *p, uint32_t index);
 
-/* A READ of file INDEX, which lies wholly in BLOCK with others, was answered. */
-void push_after_read(struct pusher *p, uint32_t index, uint32_t block);
+/* A READ of file INDEX that reached its end was answered. */
+void push_after_read(struct pusher *p, uint32_t index);
 
-/* READDIRPLUS has listed COUNT nodes from FIRST on: in the middle of a sequential reading, their
- * contents are asked for next. */
+/* READDIRPLUS has listed the first COUNT children of a directory, from node FIRST on. */
 void push_after_listing(struct pusher *p, uint32_t first, uint32_t count);
 
 #endif

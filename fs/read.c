@@ -27,7 +27,7 @@ struct parked {
     struct vfs *vfs;
     fuse_req_t req;
     uint32_t index;
-    uint32_t push_block;           /* block to push after the reply, NODE_NONE for none */
+    bool reaches_end;              /* the pusher wants to know when a file has been read to its end */
     _Atomic unsigned references;
     _Atomic bool interrupted, cancelling;
     pthread_t canceller;           /* valid when cancelling */
@@ -131,8 +131,8 @@ static void on_done(void *arg, int status, const uint8_t *buf, size_t len, const
         reply_failure(v, p->req, p->index, e);
     else
         fuse_reply_buf(p->req, (const char *)buf, len);
-    if (status >= 0 && p->push_block != NODE_NONE)
-        push_after_read(v->pusher, p->index, p->push_block);
+    if (status >= 0 && p->reaches_end)
+        push_after_read(v->pusher, p->index);
     pending_remove(v->pending, p);
     parked_put(p);
 }
@@ -160,7 +160,7 @@ static void on_interrupt(fuse_req_t req, void *arg)
 }
 
 static void park(struct vfs *v, fuse_req_t req, uint32_t index, const struct piece *pieces,
-                 size_t count, uint32_t push_block)
+                 size_t count, bool reaches_end)
 {
     struct parked *p = calloc(1, sizeof *p);
 
@@ -171,7 +171,7 @@ static void park(struct vfs *v, fuse_req_t req, uint32_t index, const struct pie
     p->vfs = v;
     p->req = req;
     p->index = index;
-    p->push_block = push_block;
+    p->reaches_end = reaches_end;
     atomic_store(&p->references, 2);
     pending_add(v->pending, p);
     if (!v->source_immediate)
@@ -234,13 +234,6 @@ static struct piece *map_long(const struct package *package, uint32_t index, uin
     return NULL;
 }
 
-/* The block whose other files are worth pushing: that of a file which shares it. */
-static uint32_t shared_block(const struct vfs *v, const struct node *n, const struct piece *pieces)
-{
-    return v->pusher && n->extent_count == 1 && pieces[0].len == n->size ? pieces[0].block
-                                                                         : NODE_NONE;
-}
-
 void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
     struct vfs *v = vfs_of(req);
@@ -271,11 +264,11 @@ void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fu
             return;
         }
     }
-    uint32_t block = shared_block(v, n, pieces);
+    bool reaches_end = (uint64_t)off + len == n->size;
     if (!reply_from_memory(v, req, pieces, count))
-        park(v, req, index, pieces, count, block);
-    else if (block != NODE_NONE)
-        push_after_read(v->pusher, index, block);
+        park(v, req, index, pieces, count, reaches_end);
+    else if (reaches_end)
+        push_after_read(v->pusher, index);
     if (pieces != usual)
         free(pieces);
 }
