@@ -40,6 +40,13 @@ check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
 
+if HAVE_CUNIT
+if WITH_FUSE
+check_PROGRAMS += tests/test-stream
+TESTS += tests/test-stream
+endif
+endif
+
 unit_cppflags = $(AM_CPPFLAGS) $(CORE_CFLAGS) $(CUNIT_CFLAGS)
 unit_ldadd = $(CUNIT_LIBS) $(LIBSFT)
 
@@ -73,3 +80,8 @@ tests_test_href_SOURCES = tests/test-href.c tests/unit.h
 tests_test_osd_CPPFLAGS = $(unit_cppflags)
 tests_test_osd_LDADD = $(unit_ldadd)
 tests_test_osd_SOURCES = tests/test-osd.c tests/unit.h
+
+
+tests_test_stream_CPPFLAGS = $(unit_cppflags)
+tests_test_stream_LDADD = libsftvfs.a $(unit_ldadd)
+tests_test_stream_SOURCES = tests/test-stream.c tests/unit.h
