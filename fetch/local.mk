@@ -5,14 +5,30 @@ noinst_LIBRARIES += libsftfetch.a
 libsftfetch_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
 libsftfetch_a_CFLAGS = $(AM_CFLAGS)
 libsftfetch_a_SOURCES = \
+	fetch/batch.c \
+	fetch/batch.h \
+	fetch/budget.c \
+	fetch/budget.h \
+	fetch/decoders.c \
+	fetch/decoders.h \
+	fetch/engine.c \
 	fetch/engine.h \
+	fetch/engine_impl.h \
+	fetch/frames.c \
+	fetch/frames.h \
 	fetch/href.c \
 	fetch/href.h \
+	fetch/inflight.c \
+	fetch/inflight.h \
 	fetch/localpath.c \
 	fetch/open.c \
 	fetch/open.h \
 	fetch/place.c \
 	fetch/place.h \
+	fetch/request.c \
+	fetch/request.h \
+	fetch/scheduler.c \
+	fetch/scheduler.h \
 	fetch/source.c \
 	fetch/source.h \
 	fetch/source_file.c \

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine's life and the small ends of its interface: limits from options, pinning, prefetch,
+ * blocking reads, statistics. The reads themselves are in request.c.
+ */
+#include "config.h"
+
+#include "fetch/engine.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "fetch/engine_impl.h"
+#include "fetch/request.h"
+#include "fetch/scheduler.h"
+#include "fetch/source.h"
+
+#define MEMORY_DEFAULT (48u * 1024u * 1024u)
+#define MEMORY_MIN     (8u * 1024u * 1024u)
+#define REPLIES_MIN    (5u * 512u * 1024u)  /* four fifths of it hold one reply of 2 MiB */
+#define TRANSIT_MIN    (2u * 1024u * 1024u)
+#define DECODERS_MAX   8u
+#define STAGING_MAX    (256u * 1024u)
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static int fill_options(struct engine *en, const struct engine_options *o, struct err *e)
+{
+    if (o)
+        en->o = *o;
+    if (!en->o.memory)
+        en->o.memory = MEMORY_DEFAULT;
+    if (en->o.memory < MEMORY_MIN)
+        return err_set(e, ERR_INVALID, "memory of %llu bytes is less than %u",
+                       (unsigned long long)en->o.memory, MEMORY_MIN);
+    if (!en->o.decoders) {
+        long n = sysconf(_SC_NPROCESSORS_ONLN);
+        en->o.decoders = n > 1 ? (unsigned)min_u64((uint64_t)n, DECODERS_MAX) : 1;
+    }
+    if (en->o.decoders > DECODERS_MAX)
+        en->o.decoders = DECODERS_MAX;
+    if (!en->o.max_request)
+        en->o.max_request = 1024 * 1024;
+    if (!en->o.merge_gap)
+        en->o.merge_gap = 16 * 1024;
+    if (!en->o.max_reads)
+        en->o.max_reads = 8;
+    return 0;
+}
+
+/* Divides the memory; makes what lives in the shares. On failure the caller frees what there is. */
+static int make_shares(struct engine *en)
+{
+    uint32_t block_size = en->info->block_size;
+    uint64_t replies = max_u64(en->o.memory / 8, REPLIES_MIN);
+    uint64_t transit = max_u64(en->o.memory / 8, TRANSIT_MIN);
+    uint64_t frame_count = min_u64((en->o.memory - replies - transit) / block_size,
+                                   max_u64(en->info->block_count, 1));
+    struct decoders_options d = { .block_size = block_size };
+    uint64_t buffers = transit;
+
+    if (en->immediate) {
+        /* All of it is workspaces: each reads, decodes and has done with it. */
+        d.staging_bytes = (uint32_t)max_u64(min_u64(transit / 16, STAGING_MAX), STORED_LEN_MAX);
+        d.workspaces = (unsigned)min_u64(transit / workspace_bytes(block_size, d.staging_bytes),
+                                         1024);
+        en->o.decoders = (unsigned)min_u64(en->o.decoders, d.workspaces / 2);
+        buffers = 0;
+    } else {
+        /* Workspaces for the pool, and one for a thread that must do without it. */
+        uint64_t one = workspace_bytes(block_size, 0);
+        en->o.decoders = (unsigned)min_u64(en->o.decoders, transit / 2 / one - 1);
+        d.workspaces = en->o.decoders + 1;
+        buffers -= d.workspaces * one;
+    }
+    d.threads = en->o.decoders;
+    int rc = buffers_init(&en->replies, &en->budget, replies);
+    if (!rc)
+        rc = buffers_init(&en->transit, &en->budget, buffers);
+    if (!rc)
+        rc = frames_new(en->info->block_count, block_size, (uint32_t)frame_count, &en->budget,
+                        &en->frames);
+    if (!rc)
+        rc = decoders_new(&d, &en->budget, &en->decoders);
+    if (rc)
+        return rc;
+    /* Two reads at least must be able to go on side by side. */
+    en->o.max_request = (uint32_t)max_u64(
+        min_u64(en->o.max_request, buffers_largest(&en->transit, 2)), STORED_LEN_MAX);
+    en->ahead_max = (uint32_t)frame_count;
+    if (frame_count < en->info->block_count)
+        en->ahead_max = (uint32_t)max_u64(frame_count / 4, 1);
+    return 0;
+}
+
+static void pump_free(struct job *job)
+{
+    (void)job; /* part of the engine */
+}
+
+int engine_new(const struct package *package, struct source *source,
+               const struct engine_options *o, struct engine **out, struct err *e)
+{
+    struct engine *en = calloc(1, sizeof *en);
+    if (!en)
+        return err_nomem(e);
+    en->package = package;
+    en->info = package_info(package);
+    en->source = source;
+    en->immediate = source_is_immediate(source);
+    int rc = fill_options(en, o, e);
+    if (rc)
+        goto free_engine;
+    if (pthread_mutex_init(&en->lock, NULL) || pthread_mutex_init(&en->admission_lock, NULL) ||
+        pthread_cond_init(&en->ended, NULL)) {
+        rc = err_nomem(e); /* none of them holds anything that would have to be given back */
+        goto free_engine;
+    }
+    if (make_shares(en)) {
+        rc = err_nomem(e);
+        goto free_shares;
+    }
+    job_init(&en->pump, scheduler_pump, pump_free);
+    *out = en;
+    return 0;
+
+free_shares:
+    decoders_free(en->decoders);
+    frames_free(en->frames);
+    (void)pthread_cond_destroy(&en->ended);
+    (void)pthread_mutex_destroy(&en->admission_lock);
+    (void)pthread_mutex_destroy(&en->lock);
+free_engine:
+    free(en);
+    return rc;
+}
+
+static void cancel_everything(struct engine *en)
+{
+    struct batch *cancel = NULL;
+    struct err e;
+    int status = err_set(&e, ERR_CANCELLED, "the package is being closed");
+
+    pthread_mutex_lock(&en->lock);
+    en->stopping = true;
+    scheduler_collect_reads(en, &cancel);
+    pthread_mutex_unlock(&en->lock);
+    request_fail_unadmitted(en, UINT64_MAX, status, &e);
+    scheduler_fail_queued(en, UINT64_MAX, status, &e);
+    scheduler_cancel_reads(en, cancel);
+}
+
+void engine_free(struct engine *en)
+{
+    if (!en)
+        return;
+    cancel_everything(en);
+    pthread_mutex_lock(&en->lock);
+    while (en->callbacks || en->inflight.count)
+        pthread_cond_wait(&en->ended, &en->lock);
+    pthread_mutex_unlock(&en->lock);
+    decoders_free(en->decoders);
+    frames_free(en->frames);
+    buffers_destroy(&en->transit);
+    buffers_destroy(&en->replies);
+    (void)pthread_cond_destroy(&en->ended);
+    (void)pthread_mutex_destroy(&en->admission_lock);
+    (void)pthread_mutex_destroy(&en->lock);
+    free(en);
+}
+
+bool engine_is_immediate(const struct engine *en)
+{
+    return en->immediate;
+}
+
+/* --- blocks ---------------------------------------------------------------------------------- */
+
+bool engine_pin(struct engine *en, uint32_t block, struct engine_pin *pin)
+{
+    if (block >= en->info->block_count || !frames_pin(en->frames, block, &pin->frame))
+        return false;
+    pin->data = frames_data(en->frames, pin->frame);
+    pin->len = package_block(en->package, block)->len;
+    return true;
+}
+
+void engine_unpin(struct engine *en, struct engine_pin *pin)
+{
+    frames_unpin(en->frames, pin->frame);
+    pin->data = NULL;
+}
+
+void engine_prefetch(struct engine *en, uint32_t first, uint32_t count, enum engine_priority prio)
+{
+    uint32_t end = (uint32_t)min_u64((uint64_t)first + count, en->info->block_count);
+    bool queued = false;
+
+    if (prio <= ENGINE_DEMAND || prio > ENGINE_BACKGROUND)
+        prio = ENGINE_READAHEAD;
+    pthread_mutex_lock(&en->lock);
+    for (uint32_t block = first; block < end && !en->stopping; block++) {
+        if (frames_has(en->frames, block))
+            continue;
+        struct flight *f = inflight_find(&en->inflight, block);
+        if (f) {
+            if (f->state == FLIGHT_QUEUED && f->prio > prio) {
+                scheduler_unqueue(en, f);
+                scheduler_push(en, f, prio);
+            }
+            continue;
+        }
+        if (en->inflight.ahead + frames_ahead(en->frames) >= en->ahead_max)
+            break;
+        f = inflight_add(&en->inflight, block, true);
+        if (!f)
+            break;
+        scheduler_push(en, f, prio);
+        queued = true;
+    }
+    pthread_mutex_unlock(&en->lock);
+    if (queued && en->immediate)
+        scheduler_start_pump(en);
+    else if (queued)
+        scheduler_dispatch(en);
+}
+
+/* --- blocking reads -------------------------------------------------------------------------- */
+
+struct sync_read {
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool done;   /* lock */
+    int status;  /* lock */
+    uint8_t *dest;
+    struct err *e;
+};
+
+static void sync_done(void *arg, int status, const uint8_t *buf, size_t len, const struct err *e)
+{
+    struct sync_read *s = arg;
+
+    if (!status && buf != s->dest)
+        memcpy(s->dest, buf, len);
+    if (status && s->e && e)
+        *s->e = *e;
+    pthread_mutex_lock(&s->lock);
+    s->done = true;
+    s->status = status;
+    pthread_cond_signal(&s->over);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static int read_pieces(struct engine *en, const struct piece *pieces, size_t count, uint8_t *dest,
+                       struct err *e)
+{
+    struct sync_read s = { .lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER,
+                           .dest = dest, .e = e };
+
+    request_start(en, pieces, count, dest, sync_done, &s, NULL);
+    pthread_mutex_lock(&s.lock);
+    while (!s.done)
+        pthread_cond_wait(&s.over, &s.lock);
+    pthread_mutex_unlock(&s.lock);
+    (void)pthread_cond_destroy(&s.over);
+    (void)pthread_mutex_destroy(&s.lock);
+    return s.status;
+}
+
+long engine_read_file(struct engine *en, uint32_t file, uint64_t off, void *buf, size_t len,
+                      struct err *e)
+{
+    struct piece pieces[128];
+    uint8_t *dest = buf;
+    size_t total = 0;
+
+    if (len > LONG_MAX)
+        len = LONG_MAX;
+    while (total < len) {
+        size_t want = (size_t)min_u64(len - total, ENGINE_READ_MAX), got = 0;
+        size_t count = package_map(en->package, file, off + total, want, pieces,
+                                   ARRAY_LEN(pieces));
+        if (!count)
+            break;
+        for (size_t i = 0; i < count; i++)
+            got += pieces[i].len;
+        int rc = read_pieces(en, pieces, count, dest + total, e);
+        if (rc)
+            return rc;
+        total += got;
+    }
+    return (long)total;
+}
+
+/* --- statistics ------------------------------------------------------------------------------ */
+
+static uint64_t read_counter(_Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void engine_get_stats(struct engine *en, struct engine_stats *out)
+{
+    struct frames_stats frames;
+
+    frames_get_stats(en->frames, &frames);
+    pthread_mutex_lock(&en->lock);
+    uint32_t inflight = en->inflight.count;
+    pthread_mutex_unlock(&en->lock);
+    *out = (struct engine_stats){
+        .hits = frames.hits,
+        .misses = read_counter(&en->misses),
+        .joined = read_counter(&en->joined),
+        .decoded_blocks = read_counter(&en->decoded_blocks),
+        .decoded_bytes = read_counter(&en->decoded_bytes),
+        .evicted = frames.evicted,
+        .errors = read_counter(&en->errors),
+        .cancelled = read_counter(&en->cancelled),
+        .inflight_blocks = inflight,
+        .waiting_requests = read_counter(&en->waiting),
+        .memory = read_counter(&en->budget.used),
+        .memory_peak = read_counter(&en->budget.peak),
+        .cached_bytes = (uint64_t)frames.cached * en->info->block_size,
+        .buffer_bytes = buffers_used(&en->replies) + buffers_used(&en->transit),
+    };
+}

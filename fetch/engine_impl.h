@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine's own struct, shared by the files that make it up: engine.c (life, interface),
+ * request.c (reads), inflight.c (records), scheduler.c (queue, source reads), batch.c (verify and
+ * decode).
+ *
+ * Locks, outermost first; none is held over I/O, decoding, copying or a callback:
+ *   batch.cancel_lock    recursive, one per source read: orders source_start(), source_cancel() and
+ *                        the completion of that read; nobody else ever waits for it
+ *   engine.admission_lock
+ *   engine.lock          the in-flight records, their queues and waiters, batches under way
+ *   leaves: those inside frames, buffers and decoders
+ */
+#ifndef FETCH_ENGINE_IMPL_H
+#define FETCH_ENGINE_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fetch/budget.h"
+#include "fetch/decoders.h"
+#include "fetch/engine.h"
+#include "fetch/frames.h"
+#include "fetch/inflight.h"
+
+#define ENGINE_PRIORITIES 4
+#define ENGINE_PIECES_MAX 4096u
+
+struct batch;
+
+struct engine {
+    const struct package *package;
+    const struct package_info *info;
+    struct source *source;
+    struct engine_options o; /* defaults filled in, limits applied */
+    bool immediate;
+    uint32_t ahead_max;      /* blocks fetched ahead and unused, in flight included */
+
+    struct budget budget;
+    struct buffers replies;
+    struct buffers transit;
+    struct frames *frames;
+    struct decoders *decoders;
+
+    pthread_mutex_t lock;
+    pthread_cond_t ended;                           /* lock; something ended while stopping */
+    struct inflight inflight;                       /* lock */
+    struct flight_queue queues[ENGINE_PRIORITIES];  /* lock */
+    uint64_t clock;        /* lock; counts events, orders waiting by age */
+    struct batch *reading; /* lock; source reads under way */
+    unsigned reads;        /* lock; how many */
+    unsigned low_reads;    /* lock; of these, not for demand */
+    unsigned callbacks;    /* lock; source reads whose completion has not returned */
+    bool dispatching;      /* lock; a thread is in scheduler_dispatch() */
+    bool stopping;         /* lock */
+    struct job pump;       /* decodes what was prefetched from an immediate source */
+
+    pthread_mutex_t admission_lock;
+    struct engine_read *admission_head, *admission_last; /* admission_lock */
+    bool admitting;                                      /* admission_lock */
+    _Atomic unsigned admission_count;                    /* written under admission_lock */
+
+    _Atomic unsigned readers; /* threads from outside that decode in place */
+    _Atomic uint64_t misses, joined, decoded_blocks, decoded_bytes, errors, cancelled, waiting;
+};
+
+static inline void count_up(_Atomic uint64_t *counter, uint64_t n)
+{
+    (void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+#endif

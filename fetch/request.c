@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reads, from the caller's pieces to DONE. See request.h. */
+#include "config.h"
+
+#include "fetch/request.h"
+
+#include <string.h>
+
+#include "fetch/batch.h"
+#include "fetch/engine_impl.h"
+#include "fetch/scheduler.h"
+
+/* From this many blocks to decode on, waking a decoder to help costs less than it saves. */
+#define SHARE_BLOCKS_MIN 4u
+/* What a helper and the caller then take at a time. */
+#define SHARE_GROUP 2u
+
+struct engine_read {
+    struct job job; /* first member: counted reference; runs in the pool when admitted late */
+    struct engine *engine;
+    engine_done_fn done;
+    void *arg;
+    uint8_t *buf;          /* the reply; NULL for a read of one piece */
+    const uint8_t *direct; /* where the only piece is */
+    size_t len;
+    bool owns_buf;
+    bool cancelled;        /* engine.lock */
+    bool queued;           /* engine.admission_lock */
+    uint64_t stamp;        /* engine.clock when it was queued */
+    struct engine_read *prev, *next; /* engine.admission_lock */
+    _Atomic uint32_t left; /* pieces not settled */
+    atomic_flag failed;    /* STATUS and ERR are taken */
+    int status;            /* before the last piece is settled: who set FAILED */
+    struct err err;
+    uint32_t count;
+    struct waiter waiters[];
+};
+
+static void run(struct engine_read *r, struct workspace *ws);
+static void admit(struct engine *en);
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void run_job(struct job *job, struct workspace *ws)
+{
+    run((struct engine_read *)job, ws);
+}
+
+static void free_job(struct job *job)
+{
+    free(job);
+}
+
+static struct engine_read *request_new(struct engine *en, const struct piece *pieces,
+                                       uint32_t count, size_t len)
+{
+    struct engine_read *r = malloc(sizeof *r + count * sizeof *r->waiters);
+    if (!r)
+        return NULL;
+    job_init(&r->job, run_job, free_job);
+    r->engine = en;
+    r->buf = NULL;
+    r->direct = NULL;
+    r->len = len;
+    r->owns_buf = r->cancelled = r->queued = false;
+    r->prev = r->next = NULL;
+    r->status = 0;
+    r->err.kind = ERR_NONE;
+    r->count = count;
+    atomic_init(&r->left, count);
+    atomic_flag_clear(&r->failed);
+    size_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        r->waiters[i] = (struct waiter){ .read = r, .block = pieces[i].block,
+                                         .from = pieces[i].from, .len = pieces[i].len, .at = at };
+        at += pieces[i].len;
+    }
+    return r;
+}
+
+void engine_read_release(struct engine *en, struct engine_read *handle)
+{
+    (void)en;
+    if (handle)
+        job_put(&handle->job);
+}
+
+/* --- settling pieces ------------------------------------------------------------------------- */
+
+/* The first failure is the one that is told. To be called before the piece is settled. */
+static void fail(struct engine_read *r, int status, const struct err *e)
+{
+    if (atomic_flag_test_and_set(&r->failed))
+        return;
+    r->status = status;
+    if (e)
+        r->err = *e;
+}
+
+static void finish(struct engine_read *r)
+{
+    struct engine *en = r->engine;
+    const uint8_t *buf = r->buf ? r->buf : r->direct;
+    bool ok = !r->status;
+
+    if (r->status == -EINTR)
+        count_up(&en->cancelled, 1);
+    (void)atomic_fetch_sub(&en->waiting, 1);
+    r->done(r->arg, r->status, ok ? buf : NULL, ok ? r->len : 0, ok ? NULL : &r->err);
+    if (r->owns_buf) {
+        buffers_give(&en->replies, r->buf, r->len);
+        if (atomic_load(&en->admission_count))
+            admit(en);
+    }
+    job_put(&r->job);
+}
+
+static void settle(struct engine_read *r, uint32_t pieces)
+{
+    if (pieces && atomic_fetch_sub_explicit(&r->left, pieces, memory_order_acq_rel) == pieces)
+        finish(r);
+}
+
+static void place(const struct waiter *w, const uint8_t *block)
+{
+    struct engine_read *r = w->read;
+    if (r->buf)
+        memcpy(r->buf + w->at, block + w->from, w->len);
+    else
+        r->direct = block + w->from;
+}
+
+void request_answer(struct waiter *w, int status, const uint8_t *block, const struct err *e)
+{
+    struct engine_read *r = w->read;
+    if (status)
+        fail(r, status, e);
+    else
+        place(w, block);
+    settle(r, 1);
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+/* Copies what is in memory; returns the rest as a list. *settled counts the pieces copied. */
+static struct waiter *copy_hits(struct engine_read *r, uint32_t *settled)
+{
+    struct frames *frames = r->engine->frames;
+    struct waiter *missing = NULL, **tail = &missing;
+
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct waiter *w = &r->waiters[i];
+        if (r->buf && frames_pin(frames, w->block, &w->frame)) {
+            place(w, frames_data(frames, w->frame));
+            frames_unpin(frames, w->frame);
+            ++*settled;
+        } else {
+            *tail = w;
+            tail = &w->next;
+        }
+    }
+    *tail = NULL;
+    return missing;
+}
+
+/* What becomes of the missing pieces of a read that is being started. */
+struct sorted {
+    struct waiter *late;   /* came into memory meanwhile; pinned */
+    struct waiter *failed; /* no memory for a record */
+    uint32_t failed_count;
+};
+
+/* Parks one missing piece on its block's record. MINE collects the records that the calling thread
+ * is to work on (immediate source), NULL else. Needs en->lock. */
+static void park(struct engine *en, struct waiter *w, struct batch *mine, struct sorted *sorted)
+{
+    struct flight *f = inflight_find(&en->inflight, w->block);
+
+    if (f) {
+        count_up(&en->joined, 1);
+        if (f->state == FLIGHT_QUEUED && mine) {
+            scheduler_unqueue(en, f); /* prefetched, not begun: do it now */
+            batch_add(mine, f);
+        } else if (f->state == FLIGHT_QUEUED && f->prio != ENGINE_DEMAND) {
+            scheduler_unqueue(en, f);
+            scheduler_push(en, f, ENGINE_DEMAND);
+        }
+    } else if (frames_pin(en->frames, w->block, &w->frame)) {
+        w->next = sorted->late;
+        sorted->late = w;
+        return;
+    } else {
+        f = inflight_add(&en->inflight, w->block, false);
+        if (!f) {
+            w->next = sorted->failed;
+            sorted->failed = w;
+            sorted->failed_count++;
+            return;
+        }
+        if (mine)
+            batch_add(mine, f);
+        else
+            scheduler_push(en, f, ENGINE_DEMAND);
+    }
+    count_up(&en->misses, 1);
+    flight_attach(&en->inflight, f, w);
+}
+
+/* Parks all missing pieces, unless the read has been cancelled. */
+static bool park_all(struct engine_read *r, struct waiter *missing, struct batch *mine,
+                     struct sorted *sorted)
+{
+    struct engine *en = r->engine;
+
+    pthread_mutex_lock(&en->lock);
+    bool go = !en->stopping && !r->cancelled;
+    for (struct waiter *w = missing, *next; go && w; w = next) {
+        next = w->next;
+        park(en, w, mine, sorted);
+    }
+    pthread_mutex_unlock(&en->lock);
+    return go;
+}
+
+/* Decodes the records of an immediate source that this thread has taken upon itself. */
+static void work(struct engine *en, struct batch *mine, struct workspace *ws)
+{
+    bool borrowed = !ws, shared = false;
+    unsigned readers = atomic_fetch_add_explicit(&en->readers, 1, memory_order_relaxed) + 1;
+
+    if (mine->count >= SHARE_BLOCKS_MIN && readers < en->o.decoders) {
+        unsigned spare = decoders_spare(en->decoders), shares = mine->count / SHARE_GROUP - 1;
+        if (shares > spare)
+            shares = spare;
+        if (shares) {
+            mine->group_max = SHARE_GROUP;
+            shared = decoders_submit(en->decoders, &mine->job, shares);
+        }
+    }
+    if (borrowed)
+        ws = decoders_borrow(en->decoders);
+    batch_work(mine, ws);
+    if (borrowed)
+        decoders_return(en->decoders, ws);
+    if (shared)
+        decoders_withdraw(en->decoders, &mine->job);
+    (void)atomic_fetch_sub_explicit(&en->readers, 1, memory_order_relaxed);
+}
+
+/* Fails N pieces that are not parked. */
+static void fail_pieces(struct engine_read *r, uint32_t n, int status, const struct err *e)
+{
+    fail(r, status, e);
+    settle(r, n);
+}
+
+/* Serves an admitted read as far as this thread can. WS may be NULL. */
+static void run(struct engine_read *r, struct workspace *ws)
+{
+    struct engine *en = r->engine;
+    struct sorted sorted = { .late = NULL };
+    struct batch *mine = NULL;
+    struct err e;
+    uint32_t settled = 0, missing_count;
+
+    struct waiter *missing = copy_hits(r, &settled);
+    if (!missing) {
+        settle(r, settled);
+        return;
+    }
+    missing_count = r->count - settled;
+    job_get(&r->job); /* once pieces are parked, others may finish the read */
+    settle(r, settled);
+    if (en->immediate)
+        mine = batch_new(en, missing_count);
+    if (en->immediate && !mine) {
+        fail_pieces(r, missing_count, err_nomem(&e), &e);
+    } else if (!park_all(r, missing, mine, &sorted)) {
+        fail_pieces(r, missing_count, err_set(&e, ERR_CANCELLED, "read was cancelled"), &e);
+    } else {
+        while (sorted.late) {
+            struct waiter *w = sorted.late;
+            uint32_t frame = w->frame;
+            sorted.late = w->next;
+            request_answer(w, 0, frames_data(en->frames, frame), NULL);
+            frames_unpin(en->frames, frame);
+        }
+        if (sorted.failed_count)
+            fail_pieces(r, sorted.failed_count, err_nomem(&e), &e);
+        if (!mine)
+            scheduler_dispatch(en);
+        else if (mine->count)
+            work(en, mine, ws);
+    }
+    if (mine)
+        batch_put(mine);
+    job_put(&r->job);
+}
+
+/* --- admission ------------------------------------------------------------------------------- */
+
+/* Needs en->admission_lock. */
+static void admission_unlink(struct engine *en, struct engine_read *r)
+{
+    if (r->prev)
+        r->prev->next = r->next;
+    else
+        en->admission_head = r->next;
+    if (r->next)
+        r->next->prev = r->prev;
+    else
+        en->admission_last = r->prev;
+    r->prev = r->next = NULL;
+    r->queued = false;
+    (void)atomic_fetch_sub(&en->admission_count, 1);
+}
+
+static void admission_enqueue(struct engine *en, struct engine_read *r)
+{
+    pthread_mutex_lock(&en->lock);
+    r->stamp = en->clock++;
+    pthread_mutex_unlock(&en->lock);
+
+    pthread_mutex_lock(&en->admission_lock);
+    r->queued = true;
+    r->prev = en->admission_last;
+    if (r->prev)
+        r->prev->next = r;
+    else
+        en->admission_head = r;
+    en->admission_last = r;
+    (void)atomic_fetch_add(&en->admission_count, 1);
+    pthread_mutex_unlock(&en->admission_lock);
+}
+
+/*
+ * Lets in what fits now, in order. Reads of an immediate source then go to the pool, or one thread
+ * would end up decoding for all. One thread at a time does this, so that a read that is served at
+ * once and gives its buffer back does not make it recurse.
+ */
+static void admit(struct engine *en)
+{
+    struct engine_read *r;
+    struct err e;
+
+    pthread_mutex_lock(&en->admission_lock);
+    if (en->admitting) {
+        pthread_mutex_unlock(&en->admission_lock);
+        return;
+    }
+    en->admitting = true;
+    while ((r = en->admission_head)) {
+        int rc = buffers_take(&en->replies, r->len, &r->buf);
+        if (rc == -EAGAIN)
+            break;
+        admission_unlink(en, r);
+        r->owns_buf = !rc;
+        pthread_mutex_unlock(&en->admission_lock);
+        if (rc)
+            fail_pieces(r, r->count, err_nomem(&e), &e);
+        else if (!en->immediate || !decoders_submit(en->decoders, &r->job, 1))
+            run(r, NULL);
+        pthread_mutex_lock(&en->admission_lock);
+    }
+    en->admitting = false;
+    pthread_mutex_unlock(&en->admission_lock);
+}
+
+void request_fail_unadmitted(struct engine *en, uint64_t stamp, int status, const struct err *e)
+{
+    for (;;) {
+        pthread_mutex_lock(&en->admission_lock);
+        struct engine_read *r = en->admission_head;
+        bool old = r && r->stamp < stamp;
+        if (old)
+            admission_unlink(en, r);
+        pthread_mutex_unlock(&en->admission_lock);
+        if (!old)
+            return;
+        fail_pieces(r, r->count, status, e);
+    }
+}
+
+/* --- interface ------------------------------------------------------------------------------- */
+
+static int check_pieces(const struct engine *en, const struct piece *pieces, size_t count,
+                        size_t *total, struct err *e)
+{
+    uint64_t len = 0;
+
+    if (count > ENGINE_PIECES_MAX)
+        return err_set(e, ERR_LIMIT, "a read of %zu pieces", count);
+    for (size_t i = 0; i < count; i++) {
+        const struct piece *p = &pieces[i];
+        if (p->block >= en->info->block_count || !p->len)
+            return err_set(e, ERR_INVALID, "piece %zu is of no block", i);
+        uint32_t block_len = package_block(en->package, p->block)->len;
+        if (p->from > block_len || p->len > block_len - p->from)
+            return err_set(e, ERR_INVALID, "piece %zu is outside its block %u", i,
+                           (unsigned)p->block);
+        len += p->len;
+    }
+    if (len > ENGINE_READ_MAX)
+        return err_set(e, ERR_LIMIT, "a read of %llu bytes", (unsigned long long)len);
+    *total = (size_t)len;
+    return 0;
+}
+
+/* The shortest way: one piece, in memory. */
+static bool serve_pinned(struct engine *en, const struct piece *piece, engine_done_fn done,
+                         void *arg)
+{
+    uint32_t frame;
+    if (!frames_pin(en->frames, piece->block, &frame))
+        return false;
+    done(arg, 0, frames_data(en->frames, frame) + piece->from, piece->len, NULL);
+    frames_unpin(en->frames, frame);
+    return true;
+}
+
+void request_start(struct engine *en, const struct piece *pieces, size_t count, uint8_t *dest,
+                   engine_done_fn done, void *arg, struct engine_read **handle)
+{
+    static const uint8_t nothing[1];
+    struct engine_read *r = NULL;
+    struct err e;
+    size_t len = 0;
+
+    if (handle)
+        *handle = NULL;
+    int rc = check_pieces(en, pieces, count, &len, &e);
+    if (!rc && !count) {
+        done(arg, 0, nothing, 0, NULL);
+        return;
+    }
+    if (!rc && count == 1 && serve_pinned(en, pieces, done, arg))
+        return;
+    if (!rc) {
+        r = request_new(en, pieces, (uint32_t)count, len);
+        if (!r)
+            rc = err_nomem(&e);
+    }
+    if (rc) {
+        done(arg, rc, NULL, 0, &e);
+        return;
+    }
+    r->done = done;
+    r->arg = arg;
+    r->buf = dest;
+    if (handle) {
+        job_get(&r->job);
+        *handle = r;
+    }
+    (void)atomic_fetch_add(&en->waiting, 1);
+    if (dest || count == 1) {
+        run(r, NULL);
+        return;
+    }
+    /* First come, first served: nobody overtakes those who wait. */
+    rc = atomic_load(&en->admission_count) ? -EAGAIN : buffers_take(&en->replies, len, &r->buf);
+    r->owns_buf = !rc;
+    if (!rc) {
+        run(r, NULL);
+    } else if (rc == -EAGAIN) {
+        admission_enqueue(en, r);
+        admit(en); /* a buffer may have come back before anybody could see us wait */
+    } else {
+        fail_pieces(r, r->count, err_nomem(&e), &e);
+    }
+}
+
+void engine_read(struct engine *en, const struct piece *pieces, size_t count, engine_done_fn done,
+                 void *arg, struct engine_read **handle)
+{
+    request_start(en, pieces, count, NULL, done, arg, handle);
+}
+
+void engine_cancel(struct engine *en, struct engine_read *handle)
+{
+    struct engine_read *r = handle;
+    struct batch *cancel = NULL;
+    struct err e;
+    uint32_t detached = 0;
+
+    if (!r)
+        return;
+    pthread_mutex_lock(&en->admission_lock);
+    if (r->queued) {
+        admission_unlink(en, r);
+        detached = r->count;
+    }
+    pthread_mutex_unlock(&en->admission_lock);
+
+    pthread_mutex_lock(&en->lock);
+    r->cancelled = true;
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct flight *f = r->waiters[i].flight;
+        if (!f)
+            continue;
+        waiter_detach(&r->waiters[i]);
+        detached++;
+        scheduler_abandon(en, f, &cancel);
+    }
+    pthread_mutex_unlock(&en->lock);
+    scheduler_cancel_reads(en, cancel);
+    if (detached)
+        fail_pieces(r, detached, err_set(&e, ERR_CANCELLED, "read was cancelled"), &e);
+}

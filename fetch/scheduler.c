@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Queue by priority, merging, source reads. See scheduler.h. */
+#include "config.h"
+
+#include "fetch/scheduler.h"
+
+#include "fetch/batch.h"
+#include "fetch/request.h"
+#include "fetch/source.h"
+
+#define BATCH_BLOCKS_MAX 256u
+
+/* --- queue ----------------------------------------------------------------------------------- */
+
+void scheduler_push(struct engine *en, struct flight *f, enum engine_priority prio)
+{
+    struct flight_queue *q = &en->queues[prio];
+
+    f->state = FLIGHT_QUEUED;
+    f->prio = prio;
+    f->stamp = en->clock++;
+    f->next = NULL;
+    f->prev = q->last;
+    if (q->last)
+        q->last->next = f;
+    else
+        q->head = f;
+    q->last = f;
+    q->count++;
+}
+
+void scheduler_unqueue(struct engine *en, struct flight *f)
+{
+    struct flight_queue *q = &en->queues[f->prio];
+
+    if (f->prev)
+        f->prev->next = f->next;
+    else
+        q->head = f->next;
+    if (f->next)
+        f->next->prev = f->prev;
+    else
+        q->last = f->prev;
+    q->count--;
+    f->prev = f->next = NULL;
+    f->state = FLIGHT_TAKEN;
+}
+
+void scheduler_fail_queued(struct engine *en, uint64_t stamp, int status, const struct err *e)
+{
+    struct flight *list = NULL, *next;
+
+    pthread_mutex_lock(&en->lock);
+    for (unsigned prio = 0; prio < ENGINE_PRIORITIES; prio++) {
+        for (struct flight *f = en->queues[prio].head; f; f = next) {
+            next = f->next;
+            if (f->stamp >= stamp)
+                continue;
+            scheduler_unqueue(en, f);
+            f->next = list;
+            list = f;
+        }
+    }
+    pthread_mutex_unlock(&en->lock);
+    for (; list; list = next) {
+        next = list->next;
+        (void)flight_finish(en, list, status, NULL, e); /* whoever waits is told */
+    }
+}
+
+/* --- merging --------------------------------------------------------------------------------- */
+
+/* What one source read is to bring: blocks in order of their stored bytes. */
+struct selection {
+    uint64_t begin, end; /* stored bytes */
+    uint32_t before, after;
+    struct flight *lower[BATCH_BLOCKS_MAX / 2]; /* neighbours before the chosen one, nearest first */
+    struct flight *upper[BATCH_BLOCKS_MAX / 2]; /* the chosen one and neighbours after it */
+};
+
+/* The record to serve next, or NULL. Needs en->lock. */
+static struct flight *choose(const struct engine *en)
+{
+    unsigned low_max = en->o.max_reads > 1 ? en->o.max_reads / 2 : 1;
+
+    if (en->queues[ENGINE_DEMAND].head)
+        return en->queues[ENGINE_DEMAND].head;
+    if (!en->immediate && en->low_reads >= low_max)
+        return NULL;
+    for (unsigned prio = ENGINE_DEMAND + 1; prio < ENGINE_PRIORITIES; prio++)
+        if (en->queues[prio].head)
+            return en->queues[prio].head;
+    return NULL;
+}
+
+/* Whether F may ride with CHOSEN in a read of SPAN bytes: what is less urgent must not make what is
+ * more urgent wait long. */
+static bool may_join(const struct flight *f, const struct flight *chosen, uint64_t span,
+                     uint64_t span_max)
+{
+    return span <= (f->prio > chosen->prio ? span_max / 4 : span_max);
+}
+
+/* Collects CHOSEN and its queued neighbours. Needs en->lock. */
+static void select_neighbours(const struct engine *en, struct flight *chosen, uint64_t span_max,
+                              struct selection *s)
+{
+    const struct block *block = package_block(en->package, chosen->block);
+    struct flight *f;
+
+    *s = (struct selection){ .begin = block->offset, .end = block->offset + block->stored_len };
+    s->upper[s->after++] = chosen;
+    for (uint32_t i = chosen->block + 1; i < en->info->block_count; i++) {
+        block = package_block(en->package, i);
+        if (s->after == ARRAY_LEN(s->upper) || block->offset < s->end ||
+            block->offset - s->end > en->o.merge_gap)
+            break;
+        f = inflight_find(&en->inflight, i);
+        if (!f || f->state != FLIGHT_QUEUED)
+            continue;
+        uint64_t end = block->offset + block->stored_len;
+        if (!may_join(f, chosen, end - s->begin, span_max))
+            break;
+        s->upper[s->after++] = f;
+        s->end = end;
+    }
+    for (uint32_t i = chosen->block; i-- > 0;) {
+        block = package_block(en->package, i);
+        uint64_t end = block->offset + block->stored_len;
+        if (s->before == ARRAY_LEN(s->lower) || end > s->begin ||
+            s->begin - end > en->o.merge_gap)
+            break;
+        f = inflight_find(&en->inflight, i);
+        if (!f || f->state != FLIGHT_QUEUED)
+            continue;
+        if (!may_join(f, chosen, s->end - block->offset, span_max))
+            break;
+        s->lower[s->before++] = f;
+        s->begin = block->offset;
+    }
+}
+
+/* Moves what was selected from the queues into B. Needs en->lock. */
+static void take_selected(struct engine *en, const struct selection *s, struct batch *b)
+{
+    for (uint32_t i = s->before; i-- > 0;) {
+        scheduler_unqueue(en, s->lower[i]);
+        batch_add(b, s->lower[i]);
+    }
+    for (uint32_t i = 0; i < s->after; i++) {
+        scheduler_unqueue(en, s->upper[i]);
+        batch_add(b, s->upper[i]);
+    }
+}
+
+/* --- source reads ---------------------------------------------------------------------------- */
+
+static void read_done(struct source_read *io, int status, const struct err *e);
+
+/*
+ * The next source read to start, registered as under way, or NULL: nothing queued, or no place, or
+ * no memory at present. When there is no memory at all and nothing that would give any back,
+ * *VICTIM is a record for the caller to fail. Needs en->lock.
+ */
+static struct batch *next_read(struct engine *en, struct flight **victim)
+{
+    struct selection s;
+    uint8_t *buf;
+    struct flight *chosen = en->stopping || en->reads >= en->o.max_reads ? NULL : choose(en);
+
+    if (!chosen)
+        return NULL;
+    select_neighbours(en, chosen, en->o.max_request, &s);
+    int rc = buffers_take(&en->transit, (size_t)(s.end - s.begin), &buf);
+    if (rc == -EAGAIN && s.before + s.after > 1) {
+        select_neighbours(en, chosen, 0, &s); /* alone, then */
+        rc = buffers_take(&en->transit, (size_t)(s.end - s.begin), &buf);
+    }
+    if (rc == -EAGAIN)
+        return NULL; /* some buffer is out; its return dispatches again */
+    struct batch *b = rc ? NULL : batch_new(en, s.before + s.after);
+    if (!b) {
+        if (!rc)
+            buffers_give(&en->transit, buf, (size_t)(s.end - s.begin));
+        if (!en->reads) {
+            scheduler_unqueue(en, chosen);
+            *victim = chosen;
+        }
+        return NULL;
+    }
+    b->low = chosen->prio != ENGINE_DEMAND;
+    b->stamp = en->clock++;
+    b->io = (struct source_read){ .offset = s.begin, .len = (size_t)(s.end - s.begin), .buf = buf,
+                                  .done = read_done, .arg = b };
+    take_selected(en, &s, b);
+    for (uint32_t i = 0; i < b->count; i++)
+        b->entries[i].flight->batch = b;
+    b->next = en->reading;
+    if (b->next)
+        b->next->prev = b;
+    en->reading = b;
+    en->reads++;
+    en->low_reads += b->low;
+    en->callbacks++;
+    return b;
+}
+
+static void start_read(struct engine *en, struct batch *b)
+{
+    struct err e;
+
+    job_get(&b->job); /* the read may be over before source_start() returns */
+    pthread_mutex_lock(&b->cancel_lock);
+    bool early = b->cancel_early;
+    if (!early) {
+        b->started = true;
+        source_start(en->source, &b->io);
+    }
+    pthread_mutex_unlock(&b->cancel_lock);
+    if (early)
+        read_done(&b->io, err_set(&e, ERR_CANCELLED, "cancelled before it was sent"), &e);
+    batch_put(b);
+}
+
+void scheduler_dispatch(struct engine *en)
+{
+    struct err e;
+
+    if (en->immediate)
+        return;
+    pthread_mutex_lock(&en->lock);
+    /* One dispatcher at a time, so that a source that completes at once does not make this recurse.
+     * What others queue meanwhile, it sees: it looks once more before it leaves. */
+    if (!en->dispatching) {
+        en->dispatching = true;
+        for (;;) {
+            struct flight *victim = NULL;
+            struct batch *b = next_read(en, &victim);
+            if (!b && !victim)
+                break;
+            pthread_mutex_unlock(&en->lock);
+            if (b)
+                start_read(en, b);
+            else
+                (void)flight_finish(en, victim, err_nomem(&e), NULL, &e); /* waiters are told */
+            pthread_mutex_lock(&en->lock);
+        }
+        en->dispatching = false;
+    }
+    pthread_mutex_unlock(&en->lock);
+}
+
+/* Puts back what somebody has come to want since the read was cancelled, and forgets the rest.
+ * Needs en->lock. */
+static void requeue(struct engine *en, struct batch *b)
+{
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct flight *f = b->entries[i].flight;
+        if (flight_is_wanted(f))
+            scheduler_push(en, f, f->first ? ENGINE_DEMAND : f->prio);
+        else
+            inflight_drop(&en->inflight, f);
+    }
+    b->count = 0;
+}
+
+static void decode_in_pool(struct engine *en, struct batch *b)
+{
+    unsigned shares = (b->count + 1) / 2;
+
+    if (!b->count)
+        return;
+    if (shares > en->o.decoders)
+        shares = en->o.decoders;
+    if (!decoders_submit(en->decoders, &b->job, shares)) {
+        struct workspace *ws = decoders_borrow(en->decoders);
+        batch_work(b, ws);
+        decoders_return(en->decoders, ws);
+    }
+}
+
+/* Completion of a source read, in any thread. */
+static void read_done(struct source_read *io, int status, const struct err *e)
+{
+    struct batch *b = io->arg;
+    struct engine *en = b->engine;
+    struct err copy;
+
+    pthread_mutex_lock(&b->cancel_lock);
+    b->returned = true;
+    pthread_mutex_unlock(&b->cancel_lock);
+
+    pthread_mutex_lock(&en->lock);
+    if (b->prev)
+        b->prev->next = b->next;
+    else
+        en->reading = b->next;
+    if (b->next)
+        b->next->prev = b->prev;
+    en->reads--;
+    en->low_reads -= b->low;
+    for (uint32_t i = 0; i < b->count; i++)
+        b->entries[i].flight->batch = NULL;
+    if (status && b->cancelled && !en->stopping)
+        requeue(en, b);
+    pthread_mutex_unlock(&en->lock);
+
+    if (!status) {
+        decode_in_pool(en, b);
+    } else {
+        if (e)
+            copy = *e;
+        else
+            (void)err_set(&copy, ERR_SYSTEM, "read failed");
+        batch_fail(b, status, &copy);
+        /* A read that was over its deadline had been waited for less long than what was queued
+         * before it began: nobody waits for two deadlines. */
+        if (copy.kind == ERR_TIMEOUT) {
+            scheduler_fail_queued(en, b->stamp, status, &copy);
+            request_fail_unadmitted(en, b->stamp, status, &copy);
+        }
+    }
+    batch_put(b);
+    scheduler_dispatch(en);
+
+    pthread_mutex_lock(&en->lock);
+    en->callbacks--;
+    if (en->stopping && !en->callbacks)
+        pthread_cond_broadcast(&en->ended);
+    pthread_mutex_unlock(&en->lock);
+}
+
+/* --- cancellation ---------------------------------------------------------------------------- */
+
+/* Puts B on the list of those to be cancelled, unless it is on one already. Needs en->lock. */
+static void list_for_cancel(struct batch *b, struct batch **cancel)
+{
+    if (b->cancelled)
+        return;
+    b->cancelled = true;
+    job_get(&b->job);
+    b->cancel_next = *cancel;
+    *cancel = b;
+}
+
+void scheduler_collect_reads(struct engine *en, struct batch **cancel)
+{
+    for (struct batch *b = en->reading; b; b = b->next)
+        list_for_cancel(b, cancel);
+}
+
+void scheduler_abandon(struct engine *en, struct flight *f, struct batch **cancel)
+{
+    struct batch *b = f->batch;
+
+    if (flight_is_wanted(f))
+        return;
+    if (f->state == FLIGHT_QUEUED) {
+        scheduler_unqueue(en, f);
+        inflight_drop(&en->inflight, f);
+        return;
+    }
+    if (!b)
+        return; /* being decoded */
+    for (uint32_t i = 0; i < b->count; i++)
+        if (flight_is_wanted(b->entries[i].flight))
+            return;
+    list_for_cancel(b, cancel);
+}
+
+void scheduler_cancel_reads(struct engine *en, struct batch *cancel)
+{
+    while (cancel) {
+        struct batch *b = cancel;
+        cancel = b->cancel_next;
+        pthread_mutex_lock(&b->cancel_lock);
+        if (!b->started)
+            b->cancel_early = true;
+        else if (!b->returned)
+            source_cancel(en->source, &b->io);
+        pthread_mutex_unlock(&b->cancel_lock);
+        batch_put(b);
+    }
+}
+
+/* --- immediate sources ----------------------------------------------------------------------- */
+
+static struct batch *next_prefetch(struct engine *en)
+{
+    struct selection s;
+    struct batch *b = NULL;
+
+    pthread_mutex_lock(&en->lock);
+    struct flight *chosen = choose(en);
+    if (chosen) {
+        select_neighbours(en, chosen, decoders_staging_bytes(en->decoders), &s);
+        b = batch_new(en, s.before + s.after);
+        if (b)
+            take_selected(en, &s, b);
+    }
+    pthread_mutex_unlock(&en->lock);
+    return b;
+}
+
+void scheduler_pump(struct job *job, struct workspace *ws)
+{
+    struct engine *en = (struct engine *)((char *)job - offsetof(struct engine, pump));
+    struct batch *b;
+
+    while ((b = next_prefetch(en))) {
+        batch_work(b, ws);
+        batch_put(b);
+        if (decoders_busy(en->decoders)) {
+            scheduler_start_pump(en); /* later, then */
+            return;
+        }
+    }
+}
+
+void scheduler_start_pump(struct engine *en)
+{
+    uint32_t queued = 0;
+    struct err e;
+
+    pthread_mutex_lock(&en->lock);
+    for (unsigned prio = 0; prio < ENGINE_PRIORITIES; prio++)
+        queued += en->queues[prio].count;
+    pthread_mutex_unlock(&en->lock);
+    unsigned shares = queued / 4 < en->o.decoders ? queued / 4 : en->o.decoders;
+    if (queued && !decoders_submit(en->decoders, &en->pump, shares ? shares : 1))
+        scheduler_fail_queued(en, UINT64_MAX, err_nomem(&e), &e); /* hints: nobody waits */
+}
