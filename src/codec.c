@@ -266,6 +266,8 @@ static long encode_zstd(struct codec_context *ctx, int level, const uint8_t *in,
         ctx->zstd_out = ZSTD_createCCtx();
     if (!ctx->zstd_out)
         return err_nomem(e);
+    /* Ends what an incompressible block before left unfinished. */
+    (void)ZSTD_CCtx_reset(ctx->zstd_out, ZSTD_reset_session_only);
 
     const struct {
         ZSTD_cParameter name;

@@ -31,10 +31,14 @@ libsft_a_SOURCES = \
 	src/pool.h \
 	src/package_finish.c \
 	src/package_private.h \
+	src/pack_plan.c \
+	src/pack_plan.h \
 	src/sft_write.h \
 	src/xml.c \
 	src/xml.h \
 	src/xmlout.c \
+	src/short_name.c \
+	src/short_name.h \
 	$(NULL)
 
 LIBSFT = libsft.a $(CORE_LIBS)

@@ -31,6 +31,8 @@ unit_tests = \
 	tests/test-exitcode \
 	tests/test-guid \
 	tests/test-log \
+	tests/test-pack-plan \
+	tests/test-short-name \
 	tests/test-package \
 	tests/test-href \
 	tests/test-log \
@@ -85,3 +87,11 @@ tests_test_osd_SOURCES = tests/test-osd.c tests/unit.h
 tests_test_stream_CPPFLAGS = $(unit_cppflags)
 tests_test_stream_LDADD = libsftvfs.a $(unit_ldadd)
 tests_test_stream_SOURCES = tests/test-stream.c tests/unit.h
+
+tests_test_pack_plan_CPPFLAGS = $(unit_cppflags)
+tests_test_pack_plan_LDADD = $(unit_ldadd)
+tests_test_pack_plan_SOURCES = tests/test-pack-plan.c tests/unit.h
+
+tests_test_short_name_CPPFLAGS = $(unit_cppflags)
+tests_test_short_name_LDADD = $(unit_ldadd)
+tests_test_short_name_SOURCES = tests/test-short-name.c tests/unit.h
