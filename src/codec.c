@@ -269,6 +269,10 @@ static long encode_zstd(struct codec_context *ctx, int level, const uint8_t *in,
     /* Ends what an incompressible block before left unfinished. */
     (void)ZSTD_CCtx_reset(ctx->zstd_out, ZSTD_reset_session_only);
 
+    /* A block that did not fit leaves its frame unfinished, and then no setting can be changed. */
+    if (ZSTD_isError(ZSTD_CCtx_reset(ctx->zstd_out, ZSTD_reset_session_only)))
+        return err_set(e, ERR_INVALID, "zstd cannot be reset");
+
     const struct {
         ZSTD_cParameter name;
         int value;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Block codecs. A codec_context holds the (de)compressor state and hash state of one thread, so
- * that decoding a block allocates nothing.
+ * that decoding a block allocates nothing once the first block of its codec is done (bzip2 excepted).
+ * State is made when it is first needed: a thread that only decodes never has a compressor.
  */
 #ifndef SRC_CODEC_H
 #define SRC_CODEC_H
@@ -35,7 +36,8 @@ void codec_levels(enum codec codec, int *min, int *max, int *normal);
 
 /*
  * Decodes exactly OUT_LEN bytes; input that gives more, fewer or no bytes, or is followed by
- * garbage, is ERR_BLOCK_DECODE. Never writes outside OUT.
+ * garbage, is ERR_BLOCK_DECODE. Never writes outside OUT. Zstd: a single frame that names its size
+ * and needs no dictionary.
  */
 int codec_decode(struct codec_context *ctx, enum codec codec, const uint8_t *in, size_t in_len,
                  uint8_t *out, size_t out_len, struct err *e) must_check;

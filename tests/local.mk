@@ -27,8 +27,11 @@ EXTRA_DIST += \
 if HAVE_CUNIT
 unit_tests = \
 	tests/test-cli \
+	tests/test-codec \
+	tests/test-cursor \
 	tests/test-err \
 	tests/test-exitcode \
+	tests/test-fold \
 	tests/test-guid \
 	tests/test-log \
 	tests/test-pack-plan \
@@ -95,3 +98,15 @@ tests_test_pack_plan_SOURCES = tests/test-pack-plan.c tests/unit.h
 tests_test_short_name_CPPFLAGS = $(unit_cppflags)
 tests_test_short_name_LDADD = $(unit_ldadd)
 tests_test_short_name_SOURCES = tests/test-short-name.c tests/unit.h
+
+tests_test_codec_CPPFLAGS = $(unit_cppflags)
+tests_test_codec_LDADD = $(unit_ldadd)
+tests_test_codec_SOURCES = tests/test-codec.c tests/unit.h
+
+tests_test_cursor_CPPFLAGS = $(unit_cppflags)
+tests_test_cursor_LDADD = $(unit_ldadd)
+tests_test_cursor_SOURCES = tests/test-cursor.c tests/unit.h
+
+tests_test_fold_CPPFLAGS = $(unit_cppflags)
+tests_test_fold_LDADD = $(unit_ldadd)
+tests_test_fold_SOURCES = tests/test-fold.c tests/unit.h
