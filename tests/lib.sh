@@ -144,7 +144,7 @@ need_root() {
 need_fuse() {
     [ -c /dev/fuse ] || skip "no /dev/fuse"
     [ -r /dev/fuse ] && [ -w /dev/fuse ] || skip "/dev/fuse is not accessible"
-    requires sftfs
+    command -v sftfs >/dev/null 2>&1 || die "no sftfs in $SFTFS_BUILD"
 }
 
 # Runs the script again in a mount namespace of its own, where mounting over system paths disturbs
