@@ -60,6 +60,7 @@ int err_kind_errno(enum err_kind kind)
     return (unsigned)kind < ERR_KIND_COUNT ? kinds[kind].sys : EIO;
 }
 
+printf_like(5, 0)
 static void fill(struct err *e, enum err_kind kind, const char *section, uint64_t offset,
                  const char *fmt, va_list ap)
 {
