@@ -9,7 +9,10 @@ libsft_a_SOURCES = \
 	src/cursor.h \
 	src/codec.c \
 	src/codec.h \
+	src/container.c \
 	src/container.h \
+	src/container_describe.c \
+	src/container_format.h \
 	src/err.c \
 	src/err.h \
 	src/fold.c \
@@ -33,7 +36,15 @@ libsft_a_SOURCES = \
 	src/package_private.h \
 	src/pack_plan.c \
 	src/pack_plan.h \
+	src/sft_describe.c \
+	src/sft_hash.c \
+	src/sft_hash.h \
+	src/sft_read.c \
+	src/sft_read.h \
+	src/sft_write.c \
 	src/sft_write.h \
+	src/sftlayout.c \
+	src/sftlayout.h \
 	src/xml.c \
 	src/xml.h \
 	src/xmlout.c \
@@ -42,3 +53,5 @@ libsft_a_SOURCES = \
 	$(NULL)
 
 LIBSFT = libsft.a $(CORE_LIBS)
+
+EXTRA_DIST += src/sft-format.md

@@ -27,6 +27,7 @@ EXTRA_DIST += \
 if HAVE_CUNIT
 unit_tests = \
 	tests/test-cli \
+	tests/test-container \
 	tests/test-codec \
 	tests/test-cursor \
 	tests/test-err \
@@ -37,6 +38,7 @@ unit_tests = \
 	tests/test-pack-plan \
 	tests/test-short-name \
 	tests/test-package \
+	tests/test-sft \
 	tests/test-href \
 	tests/test-log \
 	tests/test-osd \
@@ -110,3 +112,14 @@ tests_test_cursor_SOURCES = tests/test-cursor.c tests/unit.h
 tests_test_fold_CPPFLAGS = $(unit_cppflags)
 tests_test_fold_LDADD = $(unit_ldadd)
 tests_test_fold_SOURCES = tests/test-fold.c tests/unit.h
+
+# Small packages in memory, for every test that needs one: tests/make-sft.h.
+make_sft_sources = tests/make-sft.c tests/make-sft.h
+
+tests_test_sft_CPPFLAGS = $(unit_cppflags)
+tests_test_sft_LDADD = $(unit_ldadd)
+tests_test_sft_SOURCES = tests/test-sft.c tests/unit.h $(make_sft_sources)
+
+tests_test_container_CPPFLAGS = $(unit_cppflags)
+tests_test_container_LDADD = $(unit_ldadd)
+tests_test_container_SOURCES = tests/test-container.c tests/unit.h $(make_sft_sources)
