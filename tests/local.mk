@@ -123,3 +123,32 @@ tests_test_sft_SOURCES = tests/test-sft.c tests/unit.h $(make_sft_sources)
 tests_test_container_CPPFLAGS = $(unit_cppflags)
 tests_test_container_LDADD = $(unit_ldadd)
 tests_test_container_SOURCES = tests/test-container.c tests/unit.h $(make_sft_sources)
+
+# Fuzz targets: libFuzzer programs under --enable-fuzzing, otherwise programs that replay the seeds.
+# tests/fuzz/fuzz.h says how to add one.
+EXTRA_DIST += tests/corpus
+dist_check_SCRIPTS += tests/fuzz/replay.sh
+TESTS += tests/fuzz/replay.sh
+check_PROGRAMS += \
+	tests/fuzz/fuzz-container \
+	tests/fuzz/make-seeds \
+	$(NULL)
+if FUZZING
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_ldadd = $(LIBSFT)
+else
+fuzz_ldflags = $(AM_LDFLAGS)
+fuzz_ldadd = libfuzzreplay.a $(LIBSFT)
+check_LIBRARIES += libfuzzreplay.a
+libfuzzreplay_a_SOURCES = tests/fuzz/replay-main.c tests/fuzz/fuzz.h
+endif
+fuzz_cppflags = $(AM_CPPFLAGS) $(CORE_CFLAGS)
+
+tests_fuzz_fuzz_container_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_container_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_container_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_container_SOURCES = tests/fuzz/fuzz-container.c tests/fuzz/fuzz.h
+
+tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_make_seeds_LDADD = $(LIBSFT)
+tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(make_sft_sources)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * make-seeds DIR: writes the binary seeds of the fuzz targets into DIR/NAME/, so that none of them
+ * lies in the repository. Good packages of every codec and flag, and every row of tests/bad-sft.c.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/make-sft.h"
+
+static int write_seed(const char *dir, const char *name, const struct made_sft *made)
+{
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/container/%s", dir, name) >= (int)sizeof path)
+        return 1;
+    FILE *f = fopen(path, "wb");
+    if (!f)
+        return 1;
+    size_t n = made->len ? fwrite(made->data, 1, made->len, f) : 0;
+    return fclose(f) || n != made->len;
+}
+
+static int good_seeds(const char *dir)
+{
+    static const uint32_t sizes[] = { 4096, 65536 };
+    int rc = 0;
+
+    for (unsigned i = 0; i < 2 * CODEC_COUNT && !rc; i++) {
+        struct make_options o = {
+            .codec = (enum codec)(i / 2),
+            .block_size = sizes[i % 2],
+            .sd_count = i,
+            .case_sensitive = i % 3 == 1,
+            .version_number = 1 + i,
+        };
+        struct made_sft made;
+        char name[64];
+        (void)snprintf(name, sizeof name, "good-%s-%u", codec_name(o.codec), o.block_size);
+        rc = make_sft(make_sft_tree, 8, &o, &made, NULL) ? 1 : write_seed(dir, name, &made);
+        free(made.data);
+    }
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    char path[4096];
+    if (argc != 2 || snprintf(path, sizeof path, "%s/container", argv[1]) >= (int)sizeof path) {
+        fprintf(stderr, "usage: make-seeds DIR\n");
+        return 2;
+    }
+    (void)mkdir(argv[1], 0777); /* if they are there, all the better; if not, writing fails */
+    (void)mkdir(path, 0777);
+    if (good_seeds(argv[1])) {
+        fprintf(stderr, "make-seeds: cannot write to %s\n", argv[1]);
+        return 1;
+    }
+    return 0;
+}
