@@ -62,19 +62,18 @@ static void quoted(FILE *out, const char *text)
     (void)fputc('"', out);
 }
 
+/* Deep levels are not moved further right, or a deep tree would be mostly spaces. */
 static void indent(struct json *j)
 {
-    (void)fprintf(j->out, "\n%*s", (int)(2 * j->depth), "");
+    (void)fprintf(j->out, "\n%*s", (int)(2 * (j->depth < 20 ? j->depth : 20)), "");
 }
 
 static void lead(struct json *j, const char *key)
 {
     if (j->depth) {
-        unsigned d = (j->depth - 1) % JSON_DEPTH_MAX;
-
-        if (j->has_member[d])
+        if (j->has_member)
             (void)fputc(',', j->out);
-        j->has_member[d] = true;
+        j->has_member = true;
         indent(j);
     }
     if (key) {
@@ -83,33 +82,41 @@ static void lead(struct json *j, const char *key)
     }
 }
 
-static void begin(struct json *j, const char *key, bool is_array)
+static void begin(struct json *j, const char *key, char bracket)
 {
     lead(j, key);
-    (void)fputc(is_array ? '[' : '{', j->out);
-    j->has_member[j->depth % JSON_DEPTH_MAX] = false;
-    j->is_array[j->depth % JSON_DEPTH_MAX] = is_array;
+    (void)fputc(bracket, j->out);
+    j->has_member = false;
     j->depth++;
+}
+
+static void close_with(struct json *j, char bracket)
+{
+    j->depth--;
+    if (j->has_member)
+        indent(j);
+    (void)fputc(bracket, j->out);
+    j->has_member = true; /* of the level outside: this one */
 }
 
 void json_object(struct json *j, const char *key)
 {
-    begin(j, key, false);
+    begin(j, key, '{');
 }
 
 void json_array(struct json *j, const char *key)
 {
-    begin(j, key, true);
+    begin(j, key, '[');
 }
 
-void json_close(struct json *j)
+void json_close_object(struct json *j)
 {
-    if (!j->depth)
-        return;
-    j->depth--;
-    if (j->has_member[j->depth % JSON_DEPTH_MAX])
-        indent(j);
-    (void)fputc(j->is_array[j->depth % JSON_DEPTH_MAX] ? ']' : '}', j->out);
+    close_with(j, '}');
+}
+
+void json_close_array(struct json *j)
+{
+    close_with(j, ']');
 }
 
 void json_string(struct json *j, const char *key, const char *text)

@@ -7,8 +7,8 @@
  *     struct json j = json_begin(stdout);
  *     json_object(&j, NULL);
  *     json_string(&j, "name", name);
- *     json_array(&j, "files"); json_string(&j, NULL, "a.txt"); json_close(&j);
- *     json_close(&j);
+ *     json_array(&j, "files"); json_string(&j, NULL, "a.txt"); json_close_array(&j);
+ *     json_close_object(&j);
  *     json_end(&j);
  *
  * KEY names the member inside an object and is NULL inside an array and at the top.
@@ -22,13 +22,11 @@
 #include "src/compiler.h"
 #include "src/guid.h"
 
-#define JSON_DEPTH_MAX 32
-
+/* Depth is not limited: nothing is remembered of the outer levels but their number. */
 struct json {
     FILE *out;
     unsigned depth;
-    bool has_member[JSON_DEPTH_MAX];
-    bool is_array[JSON_DEPTH_MAX];
+    bool has_member; /* the innermost object or array has one */
 };
 
 struct json json_begin(FILE *out);
@@ -38,7 +36,8 @@ int json_end(struct json *j);
 
 void json_object(struct json *j, const char *key);
 void json_array(struct json *j, const char *key);
-void json_close(struct json *j); /* the innermost object or array */
+void json_close_object(struct json *j);
+void json_close_array(struct json *j);
 
 void json_string(struct json *j, const char *key, const char *text); /* NULL gives null */
 void json_uint(struct json *j, const char *key, uint64_t value);

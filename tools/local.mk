@@ -8,14 +8,24 @@ libsfttools_a_SOURCES = \
 	tools/cli.c \
 	tools/cli.h \
 	tools/cli_help.c \
+	tools/connection.c \
+	tools/connection.h \
 	tools/exitcode.c \
 	tools/exitcode.h \
+	tools/interrupt.c \
+	tools/interrupt.h \
 	tools/json.c \
 	tools/json.h \
+	tools/progress.c \
+	tools/progress.h \
 	tools/report.c \
 	tools/report.h \
 	tools/text.c \
 	tools/text.h \
+	tools/unpack.c \
+	tools/unpack.h \
+	tools/verify.c \
+	tools/verify.h \
 	$(NULL)
 
 bin_PROGRAMS += sft
@@ -24,5 +34,13 @@ sft_LDADD = libsfttools.a $(LIBSFTFETCH) $(LIBSFT)
 sft_SOURCES = \
 	tools/sft.c \
 	tools/sft.h \
+	tools/sft_cat.c \
+	tools/sft_common.c \
+	tools/sft_common.h \
+	tools/sft_extract.c \
+	tools/sft_info.c \
+	tools/sft_ls.c \
 	tools/sft_pack.c \
+	tools/sft_tree.c \
+	tools/sft_verify.c \
 	$(NULL)

@@ -58,9 +58,9 @@ enum exitcode report_error(const struct report *r, const char *where, const stru
         json_uint(&j, "offset", e->offset);
         json_string(&j, "text", text);
         json_uint(&j, "exit_code", exitcode_of(e->kind));
-        json_close(&j);
-        json_close(&j);
-        (void)json_end(&j); /* the failure that is being reported goes first */
+        json_close_object(&j);
+        json_close_object(&j);
+        json_end(&j); /* its failure is less than the one that is being reported */
     }
     return exitcode_of(e->kind);
 }

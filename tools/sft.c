@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const struct sft_subcommand *const subcommands[] = {
-    &sft_pack,
+    &sft_info, &sft_ls, &sft_tree, &sft_cat, &sft_extract, &sft_verify, &sft_pack,
 };
 
 static void print_subcommands(void)

@@ -14,6 +14,12 @@ struct sft_subcommand {
     int (*run)(int argc, char **argv);
 };
 
+extern const struct sft_subcommand sft_info;
+extern const struct sft_subcommand sft_ls;
+extern const struct sft_subcommand sft_tree;
+extern const struct sft_subcommand sft_cat;
+extern const struct sft_subcommand sft_extract;
+extern const struct sft_subcommand sft_verify;
 extern const struct sft_subcommand sft_pack;
 
 #endif

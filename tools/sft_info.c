@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * `sft info`: what a package says of itself. With --sections it describes any file, also one that
+ * is refused, so that its owner can tell the project what it holds.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+
+#include "src/codec.h"
+#include "src/container.h"
+#include "tools/json.h"
+#include "tools/sft.h"
+#include "tools/sft_common.h"
+#include "tools/text.h"
+
+enum { OPT_SECTIONS = CLI_ID_OWN };
+
+static const struct cli_option options[] = {
+    { "sections", 0, NULL,
+      "Show what the file holds section by section, whether it can be read or not. For a file that "
+      "is refused, this is the text to send in.",
+      OPT_SECTIONS },
+    SFT_JSON_OPTION,
+    { NULL, 0, NULL, NULL, 0 },
+};
+static const struct cli_group groups[] = {
+    { NULL, CLI_STYLE_LONG, options },
+    CONNECTION_GROUP,
+    { NULL, CLI_STYLE_LONG, NULL },
+};
+static const char *const synopsis[] = { "[OPTION]... SOURCE", NULL };
+static const struct cli_command command = {
+    .name = "sft info",
+    .synopsis = synopsis,
+    .summary = "Shows identity, sizes and history of a package.",
+    .groups = groups,
+};
+
+static uint64_t launch_blocks(const struct package_info *info)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < info->launch_run_count; i++)
+        n += info->launch_runs[i].count;
+    return n;
+}
+
+static void print_json(const struct sft_input *in)
+{
+    const struct package_info *info = package_info(in->package);
+    struct json j = json_begin(stdout);
+
+    json_object(&j, NULL);
+    json_string(&j, "source", source_name(in->source));
+    json_string(&j, "format", info->format);
+    json_string(&j, "name", info->name);
+    json_string(&j, "asset_directory", info->root_name);
+    json_guid(&j, "package_guid", &info->package_guid);
+    json_guid(&j, "version_guid", &info->version_guid);
+    json_uint(&j, "version", info->version_number);
+    json_filetime(&j, "created", info->created);
+    json_uint(&j, "block_size", info->block_size);
+    json_string(&j, "codec", codec_name(info->codec));
+    json_bool(&j, "case_sensitive", info->case_sensitive);
+    json_uint(&j, "files", info->file_count);
+    json_uint(&j, "directories", info->dir_count);
+    json_uint(&j, "file_bytes", info->file_bytes);
+    json_uint(&j, "blocks", info->block_count);
+    json_uint(&j, "stored_bytes", info->stored_bytes);
+    json_uint(&j, "metadata_bytes", info->metadata_bytes);
+    json_uint(&j, "container_bytes", info->container_bytes);
+    json_uint(&j, "source_bytes", source_size(in->source));
+    json_uint(&j, "security_descriptors", info->sd_count);
+    json_uint(&j, "launch_blocks", launch_blocks(info));
+    json_array(&j, "launch_runs");
+    for (uint32_t i = 0; i < info->launch_run_count; i++) {
+        json_object(&j, NULL);
+        json_uint(&j, "first", info->launch_runs[i].first);
+        json_uint(&j, "count", info->launch_runs[i].count);
+        json_close_object(&j);
+    }
+    json_close_array(&j);
+    json_array(&j, "versions");
+    for (uint32_t i = 0; i < info->version_count; i++) {
+        json_object(&j, NULL);
+        json_uint(&j, "number", info->versions[i].number);
+        json_guid(&j, "guid", &info->versions[i].guid);
+        json_uint(&j, "first_new_block", info->versions[i].first_new_block);
+        json_filetime(&j, "created", info->versions[i].created);
+        json_close_object(&j);
+    }
+    json_close_array(&j);
+    json_hex(&j, "root_hash", info->root_hash, sizeof info->root_hash);
+    json_close_object(&j);
+    json_end(&j); /* report_finish() looks */
+}
+
+static void line_bytes(const char *label, uint64_t bytes)
+{
+    char text[TEXT_SIZE_SIZE];
+
+    text_size(bytes, text);
+    (void)printf("%-18s%" PRIu64 " bytes (%s)\n", label, bytes, text);
+}
+
+static void line_text(const char *label, const char *text)
+{
+    (void)printf("%-18s", label);
+    text_put(stdout, text[0] ? text : "-");
+    (void)putchar('\n');
+}
+
+static void line_time(const char *label, int64_t ticks)
+{
+    char text[TEXT_TIME_SIZE];
+
+    line_text(label, ticks && text_time(ticks, text) ? text : "");
+}
+
+static void print_versions(const struct package_info *info)
+{
+    for (uint32_t i = 0; i < info->version_count; i++) {
+        const struct package_version *v = &info->versions[i];
+        char guid[GUID_TEXT_SIZE], created[TEXT_TIME_SIZE];
+
+        guid_format(&v->guid, guid);
+        if (!v->created || !text_time(v->created, created))
+            created[0] = '\0';
+        (void)printf("%-18s%" PRIu32 "  %s  blocks from %" PRIu32 "  %s\n", i ? "" : "History:",
+                     v->number, guid, v->first_new_block, created);
+    }
+}
+
+static void print_text(const struct sft_input *in)
+{
+    const struct package_info *info = package_info(in->package);
+    char guid[GUID_TEXT_SIZE];
+    double ratio = info->file_bytes ? 100.0 * (double)info->stored_bytes / (double)info->file_bytes
+                                    : 100.0;
+
+    line_text("Source:", source_name(in->source));
+    line_text("Name:", info->name);
+    line_text("Format:", info->format);
+    guid_format(&info->package_guid, guid);
+    line_text("Package GUID:", guid);
+    guid_format(&info->version_guid, guid);
+    line_text("Version GUID:", guid);
+    (void)printf("%-18s%" PRIu32 "\n", "Version:", info->version_number);
+    line_time("Created:", info->created);
+    line_text("Asset directory:", info->root_name);
+    (void)printf("%-18s%" PRIu32 "\n", "Files:", info->file_count);
+    (void)printf("%-18s%" PRIu32 "\n", "Directories:", info->dir_count);
+    line_bytes("File contents:", info->file_bytes);
+    (void)printf("%-18s%" PRIu32 " of %" PRIu32 " bytes, %s\n", "Blocks:", info->block_count,
+                 info->block_size, codec_name(info->codec) ? codec_name(info->codec) : "?");
+    (void)printf("%-18s%" PRIu64 " blocks\n", "Launch set:", launch_blocks(info));
+    line_bytes("Stored:", info->stored_bytes);
+    (void)printf("%-18s%.1f %% of the file contents\n", "", ratio);
+    line_bytes("Metadata:", info->metadata_bytes);
+    line_bytes("Package length:", info->container_bytes);
+    if (info->case_sensitive)
+        line_text("Names:", "case-sensitive");
+    (void)printf("%-18s", "Root hash:");
+    for (size_t i = 0; i < sizeof info->root_hash; i++)
+        (void)printf("%02x", info->root_hash[i]);
+    (void)putchar('\n');
+    print_versions(info);
+}
+
+static void describe_line(void *arg, const char *text)
+{
+    struct json *j = arg;
+
+    if (j) {
+        json_string(j, NULL, text);
+        return;
+    }
+    text_put(stdout, text);
+    (void)putchar('\n');
+}
+
+static enum exitcode sections(struct sft_input *in, const char *location)
+{
+    auto_free void *head = NULL;
+    struct err e = { 0 };
+    size_t len;
+
+    in->location = location;
+    if (source_open(location, &in->connection, CONTAINER_HEAD_BYTES, &in->source, &e))
+        return report_error(&in->report, location, &e);
+    len = (size_t)min_u64(source_size(in->source), CONTAINER_HEAD_BYTES);
+    head = malloc(len ? len : 1);
+    if (!head) {
+        (void)err_nomem(&e);
+        return report_error(&in->report, location, &e);
+    }
+    if (len && source_read_sync(in->source, 0, head, len, &e))
+        return report_error(&in->report, location, &e);
+    if (in->report.json) {
+        struct json j = json_begin(stdout);
+
+        json_object(&j, NULL);
+        json_string(&j, "source", source_name(in->source));
+        json_uint(&j, "source_bytes", source_size(in->source));
+        json_array(&j, "sections");
+        container_describe(head, len, source_size(in->source), describe_line, &j);
+        json_close_array(&j);
+        json_close_object(&j);
+        json_end(&j); /* report_finish() looks */
+    } else {
+        container_describe(head, len, source_size(in->source), describe_line, NULL);
+    }
+    return EXITCODE_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    struct sft_input in = SFT_INPUT_INIT;
+    bool want_sections = false;
+    enum exitcode status;
+    struct cli cli;
+    int id, rc;
+
+    cli_begin(&cli, &command, argc, argv);
+    while ((id = cli_next(&cli)) > 0) {
+        if (id == OPT_SECTIONS)
+            want_sections = true;
+        else if ((rc = sft_common_option(&in, &cli, id)))
+            return rc;
+    }
+    if (id < 0)
+        return (int)cli.status;
+    if (cli.operand_count != 1)
+        return cli_usage_error(&cli, "info needs one SOURCE");
+
+    if (want_sections) {
+        status = sections(&in, cli.operands[0]);
+    } else {
+        status = sft_open(&in, cli.operands[0]);
+        if (status == EXITCODE_OK && in.report.json)
+            print_json(&in);
+        else if (status == EXITCODE_OK)
+            print_text(&in);
+    }
+    sft_close(&in);
+    return (int)report_finish(&in.report, status);
+}
+
+const struct sft_subcommand sft_info = { &command, run };

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * `sft verify`: checks a whole package and names everything that is wrong with it: each bad block,
+ * and the files that have bytes in it.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+
+#include "tools/interrupt.h"
+#include "tools/json.h"
+#include "tools/progress.h"
+#include "tools/sft.h"
+#include "tools/sft_common.h"
+#include "tools/text.h"
+#include "tools/verify.h"
+
+enum { OPT_THREADS = CLI_ID_OWN };
+
+static const struct cli_option options[] = {
+    { "threads", 'j', "N", "Decode on N threads. Default: one a processor, at most 8.",
+      OPT_THREADS },
+    SFT_QUIET_OPTION,
+    SFT_JSON_OPTION,
+    { NULL, 0, NULL, NULL, 0 },
+};
+static const struct cli_group groups[] = {
+    { NULL, CLI_STYLE_LONG, options },
+    CONNECTION_GROUP,
+    { NULL, CLI_STYLE_LONG, NULL },
+};
+static const char *const synopsis[] = { "[OPTION]... SOURCE", NULL };
+static const struct cli_command command = {
+    .name = "sft verify",
+    .synopsis = synopsis,
+    .summary = "Checks every structure and every block of a package.",
+    .description = "Prints each block that is bad with the files that have bytes in it, and exits "
+                   "with 5 if anything is wrong.",
+    .groups = groups,
+};
+
+struct verify_run {
+    struct sft_input *in;
+    struct interrupt interrupt;
+    struct progress progress;
+    struct verify_result result;
+    bool duplicate_id;
+    uint32_t id_nodes[2];
+    uint64_t trailing; /* bytes behind the package */
+};
+
+static int step(void *arg, uint64_t stored_bytes, struct err *e)
+{
+    struct verify_run *v = arg;
+
+    progress_update(&v->progress, stored_bytes);
+    return interrupt_check(&v->interrupt, e);
+}
+
+static void put_path(const struct package *p, uint32_t node)
+{
+    auto_free char *path = package_path(p, node);
+
+    text_put(stdout, path ? path : "?");
+}
+
+static void print_text(const struct verify_run *v)
+{
+    const struct package *p = v->in->package;
+    const struct package_info *info = package_info(p);
+    char size[TEXT_SIZE_SIZE];
+
+    for (size_t i = 0; i < v->result.bad_count; i++) {
+        const struct verify_block *bad = &v->result.bad[i];
+        const struct block *b = package_block(p, bad->block);
+
+        (void)printf("block %" PRIu32 " (offset %" PRIu64 ", %" PRIu32 " bytes): %s: %s\n",
+                     bad->block, b->offset, b->stored_len, err_kind_name(bad->kind), bad->text);
+        for (size_t k = 0; k < bad->file_count; k++) {
+            (void)fputs("  file ", stdout);
+            put_path(p, bad->files[k]);
+            (void)putchar('\n');
+        }
+        if (!bad->file_count)
+            (void)puts("  no file of this version uses it");
+    }
+    if (v->duplicate_id) {
+        (void)fputs("file id used twice: ", stdout);
+        put_path(p, v->id_nodes[0]);
+        (void)fputs(" and ", stdout);
+        put_path(p, v->id_nodes[1]);
+        (void)putchar('\n');
+    }
+    text_size(info->stored_bytes, size);
+    (void)printf("%s: %" PRIu32 " blocks (%s), %" PRIu32 " files", source_name(v->in->source),
+                 info->block_count, size, info->file_count);
+    if (v->result.bad_count)
+        (void)printf(": %zu bad blocks, %" PRIu64 " files affected\n", v->result.bad_count,
+                     v->result.files_affected);
+    else
+        (void)puts(v->duplicate_id ? ": damaged" : ": all good");
+}
+
+static void json_path(struct json *j, const struct package *p, uint32_t node)
+{
+    auto_free char *path = package_path(p, node);
+
+    json_string(j, NULL, path);
+}
+
+static void print_json(const struct verify_run *v)
+{
+    const struct package *p = v->in->package;
+    const struct package_info *info = package_info(p);
+    struct json j = json_begin(stdout);
+
+    json_object(&j, NULL);
+    json_string(&j, "source", source_name(v->in->source));
+    json_bool(&j, "ok", !v->result.bad_count && !v->duplicate_id);
+    json_uint(&j, "blocks", info->block_count);
+    json_uint(&j, "stored_bytes", info->stored_bytes);
+    json_uint(&j, "files", info->file_count);
+    json_uint(&j, "files_affected", v->result.files_affected);
+    json_uint(&j, "trailing_bytes", v->trailing);
+    json_array(&j, "bad_blocks");
+    for (size_t i = 0; i < v->result.bad_count; i++) {
+        const struct verify_block *bad = &v->result.bad[i];
+
+        json_object(&j, NULL);
+        json_uint(&j, "block", bad->block);
+        json_uint(&j, "offset", package_block(p, bad->block)->offset);
+        json_uint(&j, "stored_length", package_block(p, bad->block)->stored_len);
+        json_string(&j, "kind", err_kind_name(bad->kind));
+        json_string(&j, "text", bad->text);
+        json_array(&j, "files");
+        for (size_t k = 0; k < bad->file_count; k++)
+            json_path(&j, p, bad->files[k]);
+        json_close_array(&j);
+        json_close_object(&j);
+    }
+    json_close_array(&j);
+    json_array(&j, "duplicate_file_ids");
+    for (size_t i = 0; v->duplicate_id && i < 2; i++)
+        json_path(&j, p, v->id_nodes[i]);
+    json_close_array(&j);
+    json_close_object(&j);
+    json_end(&j); /* report_finish() looks */
+}
+
+static enum exitcode verify(struct verify_run *v, unsigned threads)
+{
+    const struct package_info *info = package_info(v->in->package);
+    uint64_t size = source_size(v->in->source);
+    struct err e = { 0 };
+    int rc;
+
+    v->progress = progress_begin("checked", info->stored_bytes, v->in->quiet);
+    rc = verify_blocks(v->in->package, v->in->source, threads, step, v, &v->result, &e);
+    progress_clear(&v->progress);
+    if (!rc)
+        rc = verify_file_ids(v->in->package, &v->duplicate_id, v->id_nodes, &e);
+    if (rc)
+        return report_error(&v->in->report, v->in->location, &e);
+    v->trailing = size > info->container_bytes ? size - info->container_bytes : 0;
+    if (v->trailing)
+        report_note(&v->in->report, "%s: note: %" PRIu64 " bytes follow the end of the package",
+                    v->in->location, v->trailing);
+    if (v->in->report.json)
+        print_json(v);
+    else
+        print_text(v);
+    return v->result.bad_count || v->duplicate_id ? EXITCODE_DAMAGED : EXITCODE_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    struct sft_input in = SFT_INPUT_INIT;
+    struct verify_run v = { .in = &in };
+    uint64_t threads = 0;
+    enum exitcode status;
+    struct err e;
+    struct cli cli;
+    int id, rc;
+
+    cli_begin(&cli, &command, argc, argv);
+    while ((id = cli_next(&cli)) > 0) {
+        if (id == OPT_THREADS && cli_parse_number("threads", cli.arg, 1, 8, &threads, &e))
+            return cli_usage_error(&cli, "%s", e.text);
+        if (id != OPT_THREADS && (rc = sft_common_option(&in, &cli, id)))
+            return rc;
+    }
+    if (id < 0)
+        return (int)cli.status;
+    if (cli.operand_count != 1)
+        return cli_usage_error(&cli, "verify needs one SOURCE");
+
+    interrupt_begin(&v.interrupt);
+    status = sft_open(&in, cli.operands[0]);
+    if (status == EXITCODE_OK)
+        status = verify(&v, (unsigned)threads);
+    verify_result_free(&v.result);
+    sft_close(&in);
+    interrupt_end(&v.interrupt);
+    return (int)report_finish(&in.report, status);
+}
+
+const struct sft_subcommand sft_verify = { &command, run };

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Checks every block of a package against its hash and decodes it, on several threads, and finds
+ * out which files a bad block belongs to. What opening a package checks (structure, names, extents,
+ * checksums of the metadata) is not repeated here.
+ */
+#ifndef TOOLS_VERIFY_H
+#define TOOLS_VERIFY_H
+
+#include <stdint.h>
+
+#include "fetch/source.h"
+#include "src/compiler.h"
+#include "src/err.h"
+#include "src/package.h"
+
+struct verify_block {
+    uint32_t block;
+    enum err_kind kind;
+    char *text;           /* what is wrong */
+    uint32_t *files;      /* nodes with bytes in this block, ascending */
+    size_t file_count;
+};
+
+struct verify_result {
+    struct verify_block *bad; /* ascending */
+    size_t bad_count;
+    uint64_t files_affected;
+    uint64_t stored_bytes;    /* read and checked */
+};
+
+/* Called from the calling thread now and then with the stored bytes checked so far; a value other
+ * than 0 (negative errno, E filled) ends the check. */
+typedef int (*verify_step_fn)(void *arg, uint64_t stored_bytes, struct err *e);
+
+/*
+ * Checks all blocks with THREADS threads (0: number of processors, at most 8). 0 with *out, also
+ * when blocks are bad; a negative errno when the check could not be carried out (network, memory,
+ * interrupted). The caller releases *out in either case. Blocks.
+ */
+int verify_blocks(const struct package *p, struct source *source, unsigned threads,
+                  verify_step_fn step, void *arg, struct verify_result *out, struct err *e)
+    must_check;
+void verify_result_free(struct verify_result *r);
+
+/* Two nodes of P that have the same file id: true and both, else false. ERR_NO_MEMORY in E. */
+int verify_file_ids(const struct package *p, bool *duplicate, uint32_t nodes[2], struct err *e)
+    must_check;
+
+#endif
