@@ -41,7 +41,12 @@ unit_tests = \
 	tests/test-sft \
 	tests/test-href \
 	tests/test-log \
+	tests/test-log \
 	tests/test-osd \
+	tests/test-pack-plan \
+	tests/test-package \
+	tests/test-package-builder \
+	tests/test-short-name \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -152,3 +157,6 @@ tests_fuzz_fuzz_container_SOURCES = tests/fuzz/fuzz-container.c tests/fuzz/fuzz.
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_make_seeds_LDADD = $(LIBSFT)
 tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(make_sft_sources)
+tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
+tests_test_package_builder_LDADD = $(unit_ldadd)
+tests_test_package_builder_SOURCES = tests/test-package-builder.c tests/package_spec.h tests/unit.h
