@@ -21,7 +21,10 @@ libsft_a_SOURCES = \
 	src/guid.h \
 	src/log.c \
 	src/log.h \
+	src/ico.c \
 	src/ico.h \
+	src/icope.c \
+	src/manifest.c \
 	src/manifest.h \
 	src/osd.c \
 	src/osd.h \

@@ -47,6 +47,11 @@ unit_tests = \
 	tests/test-package \
 	tests/test-package-builder \
 	tests/test-short-name \
+	tests/test-ico \
+	tests/test-manifest \
+	tests/test-osd \
+	tests/test-samples \
+	tests/test-source-file \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -160,3 +165,18 @@ tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(make_sft_sources)
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
 tests_test_package_builder_LDADD = $(unit_ldadd)
 tests_test_package_builder_SOURCES = tests/test-package-builder.c tests/package_spec.h tests/unit.h
+tests_test_ico_CPPFLAGS = $(unit_cppflags)
+tests_test_ico_LDADD = $(unit_ldadd)
+tests_test_ico_SOURCES = tests/test-ico.c tests/unit.h
+
+tests_test_manifest_CPPFLAGS = $(unit_cppflags)
+tests_test_manifest_LDADD = $(unit_ldadd)
+tests_test_manifest_SOURCES = tests/test-manifest.c tests/unit.h
+
+tests_test_samples_CPPFLAGS = $(unit_cppflags)
+tests_test_samples_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_samples_SOURCES = tests/test-samples.c tests/unit.h
+
+tests_test_source_file_CPPFLAGS = $(unit_cppflags)
+tests_test_source_file_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_source_file_SOURCES = tests/test-source-file.c tests/unit.h

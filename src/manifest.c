@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Manifest reader and writer. The reader makes two walks, one that counts applications and one that
+ * fills them in. See manifest.h.
+ */
+#include "config.h"
+
+#include "src/manifest.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "src/xml.h"
+
+struct reader {
+    struct pool *pool;
+    bool no_memory; /* checked once, at the end */
+};
+
+static const char *keep(struct reader *r, const char *text)
+{
+    if (!text)
+        r->no_memory = true;
+    return text ? text : "";
+}
+
+static const char *attr(struct reader *r, const xmlNode *node, const char *name)
+{
+    return keep(r, xml_attr(node, name, r->pool));
+}
+
+static bool ends_in(const char *text, const char *suffix)
+{
+    size_t n = strlen(text), s = strlen(suffix);
+
+    while (n && strchr(" \t\r\n", text[n - 1]))
+        n--;
+    return n > s && !strncasecmp(text + n - s, suffix, s);
+}
+
+/* The first attribute of NODE whose value ends in SUFFIX; values of one text only, as all are that
+ * have no character references. */
+static const xmlAttr *attr_ending_in(const xmlNode *node, const char *suffix)
+{
+    for (const xmlAttr *a = node->properties; a; a = a->next) {
+        const xmlNode *last = a->last;
+        if (last && last->content && ends_in((const char *)last->content, suffix))
+            return a;
+    }
+    return NULL;
+}
+
+static void *list_below(struct reader *r, const xmlNode *top, const char *name, size_t size)
+{
+    size_t n = 0;
+    for (const xmlNode *at = xml_walk(top, top, false); at; at = xml_walk(top, at, false))
+        n += xml_is(at, name);
+    void *list = pool_zalloc(r->pool, n, size);
+    if (!list)
+        r->no_memory = true;
+    return list;
+}
+
+static void read_shortcuts(struct reader *r, const xmlNode *app, struct manifest_app *out)
+{
+    struct osd_shortcut *all = list_below(r, app, "SHORTCUT", sizeof *all);
+    if (!all)
+        return;
+    for (const xmlNode *at = xml_walk(app, app, false); at; at = xml_walk(app, at, false))
+        if (xml_is(at, "SHORTCUT"))
+            all[out->shortcut_count++] = (struct osd_shortcut){
+                .location = attr(r, at, "LOCATION"),
+                .display = attr(r, at, "DISPLAY"),
+                .icon = attr(r, at, "ICON"),
+                .filename = attr(r, at, "FILENAME"),
+                .overridden = xml_truth(attr(r, at, "OVERRIDDEN")),
+            };
+    out->shortcuts = all;
+}
+
+static void read_extensions(struct reader *r, const xmlNode *app, struct manifest_app *out)
+{
+    const char **all = list_below(r, app, "FILEEXTENSION", sizeof *all);
+    if (!all)
+        return;
+    for (const xmlNode *at = xml_walk(app, app, false); at; at = xml_walk(app, at, false)) {
+        if (!xml_is(at, "FILEEXTENSION"))
+            continue;
+        const char *ext = attr(r, at, "EXT");
+        ext += *ext == '.';
+        if (*ext)
+            all[out->extension_count++] = ext;
+    }
+    out->extensions = all;
+}
+
+static void read_app(struct reader *r, const xmlNode *node, struct manifest_app *out)
+{
+    out->name = attr(r, node, "NAME");
+    out->version = attr(r, node, "VERSION");
+    out->osd = keep(r, xml_attr_value(attr_ending_in(node, ".osd"), r->pool));
+    out->icon = attr(r, node, "ICON");
+    if (!*out->icon)
+        out->icon = keep(r, xml_attr_value(attr_ending_in(node, ".ico"), r->pool));
+    read_shortcuts(r, node, out);
+    read_extensions(r, node, out);
+}
+
+static int read_document(struct reader *r, const xmlNode *root, struct manifest *m, struct err *e)
+{
+    size_t count = 0;
+    bool is_app;
+
+    for (const xmlNode *at = root; at; at = xml_walk(root, at, is_app))
+        count += is_app = attr_ending_in(at, ".osd") != NULL;
+    if (xml_is(root, "SOFTPKG"))
+        return err_set(e, ERR_XML, "not a manifest but an OSD");
+    if (!count && !xml_is(root, "PACKAGE") && !xml_is(root, "DESKTOPCONFIG") &&
+        !xml_is(root, "APPLIST"))
+        return err_set(e, ERR_XML, "not a manifest: root element %.60s, and no OSD is named",
+                       (const char *)root->name);
+
+    struct manifest_app *apps = pool_zalloc(r->pool, count, sizeof *apps);
+    if (!apps)
+        return err_nomem(e);
+    for (const xmlNode *at = root; at; at = xml_walk(root, at, is_app)) {
+        is_app = attr_ending_in(at, ".osd") != NULL;
+        if (is_app)
+            read_app(r, at, &apps[m->app_count++]);
+    }
+    m->apps = apps;
+    const xmlNode *package = xml_is(root, "PACKAGE") ? root : NULL;
+    m->guid = attr(r, package, "GUID");
+    m->version_guid = attr(r, package, "VERSIONGUID");
+    m->name = attr(r, package, "NAME");
+    return r->no_memory ? err_nomem(e) : 0;
+}
+
+int manifest_read(const void *data, size_t len, struct manifest **out, struct err *e)
+{
+    xmlDoc *doc;
+    int rc = xml_parse(data, len, &doc, e);
+    if (rc) {
+        err_wrap(e, "manifest");
+        return rc;
+    }
+
+    struct reader r = { .pool = pool_new() };
+    struct manifest *m = r.pool ? pool_zalloc(r.pool, 1, sizeof *m) : NULL;
+    rc = m ? read_document(&r, xmlDocGetRootElement(doc), m, e) : err_nomem(e);
+    xmlFreeDoc(doc);
+    if (rc) {
+        pool_free(r.pool);
+        return rc;
+    }
+    m->storage = r.pool;
+    *out = m;
+    return 0;
+}
+
+void manifest_free(struct manifest *m)
+{
+    if (m)
+        pool_free(m->storage); /* the struct itself lies in it */
+}
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+static void put_line(struct xml_out *o, unsigned depth, const char *markup)
+{
+    xml_put_indent(o, depth);
+    xml_put(o, markup);
+    xml_put(o, "\n");
+}
+
+static void put_app(struct xml_out *o, const struct manifest_app *app)
+{
+    xml_put_indent(o, 2);
+    xml_put(o, "<APP");
+    xml_put_attr(o, "NAME", app->name);
+    xml_put_attr(o, "VERSION", app->version);
+    xml_put_attr(o, "OSD", app->osd);
+    xml_put_attr_if(o, "ICON", app->icon);
+    xml_put(o, ">\n");
+    put_line(o, 3, app->shortcut_count ? "<SHORTCUTLIST>" : "<SHORTCUTLIST/>");
+    for (size_t i = 0; i < app->shortcut_count; i++) {
+        const struct osd_shortcut *s = &app->shortcuts[i];
+        xml_put_indent(o, 4);
+        xml_put(o, "<SHORTCUT");
+        xml_put_attr(o, "LOCATION", s->location);
+        xml_put_attr(o, "DISPLAY", s->display);
+        xml_put_attr_if(o, "ICON", s->icon);
+        xml_put_attr_if(o, "FILENAME", s->filename);
+        if (s->overridden)
+            xml_put_attr(o, "OVERRIDDEN", "TRUE");
+        xml_put(o, "/>\n");
+    }
+    if (app->shortcut_count)
+        put_line(o, 3, "</SHORTCUTLIST>");
+    put_line(o, 3, "<FILEASSOCIATIONS>");
+    put_line(o, 4, "<PROGIDLIST/>");
+    put_line(o, 4, app->extension_count ? "<FILEEXTENSIONLIST>" : "<FILEEXTENSIONLIST/>");
+    for (size_t i = 0; i < app->extension_count; i++) {
+        xml_put_indent(o, 5);
+        xml_put(o, "<FILEEXTENSION");
+        xml_put_attr(o, "EXT", app->extensions[i]);
+        xml_put(o, "/>\n");
+    }
+    if (app->extension_count)
+        put_line(o, 4, "</FILEEXTENSIONLIST>");
+    put_line(o, 3, "</FILEASSOCIATIONS>");
+    put_line(o, 2, "</APP>");
+}
+
+int manifest_write(const struct manifest *m, char **out, size_t *len, struct err *e)
+{
+    struct xml_out o = { .text = NULL };
+
+    for (size_t i = 0; i < m->app_count; i++)
+        if (!m->apps[i].osd || !ends_in(m->apps[i].osd, ".osd"))
+            return err_set(e, ERR_INVALID, "application %zu: the place of its OSD must end in .osd",
+                           i + 1);
+    xml_put(&o, "<?xml version=\"1.0\" standalone=\"no\"?>\n<PACKAGE");
+    xml_put_attr(&o, "GUID", m->guid);
+    xml_put_attr_if(&o, "VERSIONGUID", m->version_guid);
+    xml_put_attr(&o, "NAME", m->name);
+    xml_put(&o, ">\n");
+    put_line(&o, 1, m->app_count ? "<APPLIST>" : "<APPLIST/>");
+    for (size_t i = 0; i < m->app_count; i++)
+        put_app(&o, &m->apps[i]);
+    if (m->app_count)
+        put_line(&o, 1, "</APPLIST>");
+    xml_put(&o, "</PACKAGE>\n");
+    return xml_finish(&o, out, len, e);
+}
