@@ -47,7 +47,7 @@ sort -k2 "$T/sums" | cmp - "$T/sums4" || die "checksums differ with four readers
 unmount "$m"
 
 step "extract and compare"
-expect_status 0 sft extract "$T/p.sft" "$T/out-tree"
+expect_status 0 sft extract "$T/p.sft" -C "$T/out-tree"
 diff -r "$T/src" "$T/out-tree" || die "extracted tree differs"
 
 step "one changed byte is found by verify, and names the file's block"

@@ -9,7 +9,7 @@ requires python3
 seed=${SEED:-$(date +%s%N | tail -c 10 | sed 's/^0*//')}
 rounds=${ROUNDS:-8}
 echo "SEED=$seed"
-sizes="4096 16384 32768 65536"
+sizes="4 16 32 64"
 codecs="none zlib bzip2 zstd"
 
 # pick WORD-LIST NUMBER
@@ -24,7 +24,7 @@ while [ "$round" -lt "$rounds" ]; do
     n=$((seed + round))
     codec=$(pick "$codecs" $n)
     size=$(pick "$sizes" $((n / 4 + round)))
-    step "round $round: SEED=$n, $codec, blocks of $size"
+    step "round $round: SEED=$n, $codec, blocks of $size KiB"
     mkdir "$T/src"
     python3 "$SFTFS_SRC/tests/tree.py" make "$T/src" "$n" || die "no tree"
     pack "$T/src" "$T/p.sft" --codec "$codec" --block-size "$size"
