@@ -18,6 +18,10 @@ libsftfetch_a_SOURCES = \
 	fetch/frames.h \
 	fetch/href.c \
 	fetch/href.h \
+	fetch/http_reply.c \
+	fetch/http_reply.h \
+	fetch/http_url.c \
+	fetch/http_url.h \
 	fetch/inflight.c \
 	fetch/inflight.h \
 	fetch/localpath.c \
@@ -32,6 +36,10 @@ libsftfetch_a_SOURCES = \
 	fetch/source.c \
 	fetch/source.h \
 	fetch/source_file.c \
+	fetch/source_http.c \
+	fetch/source_http.h \
+	fetch/source_http_loop.c \
+	fetch/source_http_transfer.c \
 	$(NULL)
 
 LIBSFTFETCH = libsftfetch.a $(CURL_LIBS)

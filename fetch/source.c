@@ -12,6 +12,7 @@
 
 /* The first row that matches opens the location; the file source takes what has no scheme. */
 static const struct source_ops *const sources[] = {
+    &source_http_ops,
     &source_file_ops,
 };
 

@@ -40,6 +40,8 @@ unit_tests = \
 	tests/test-package \
 	tests/test-sft \
 	tests/test-href \
+	tests/test-http-reply \
+	tests/test-http-url \
 	tests/test-log \
 	tests/test-log \
 	tests/test-osd \
@@ -180,3 +182,16 @@ tests_test_samples_SOURCES = tests/test-samples.c tests/unit.h
 tests_test_source_file_CPPFLAGS = $(unit_cppflags)
 tests_test_source_file_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
 tests_test_source_file_SOURCES = tests/test-source-file.c tests/unit.h
+
+tests_test_http_reply_CPPFLAGS = $(unit_cppflags)
+tests_test_http_reply_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_http_reply_SOURCES = tests/test-http-reply.c tests/unit.h
+
+tests_test_http_url_CPPFLAGS = $(unit_cppflags)
+tests_test_http_url_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_http_url_SOURCES = tests/test-http-url.c tests/unit.h
+
+# Opens and reads URLs for the scripts tests/it-02*-http*.sh.
+check_PROGRAMS += tests/http-check
+tests_http_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)
+tests_http_check_SOURCES = tests/http-check.c
