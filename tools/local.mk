@@ -44,3 +44,27 @@ sft_SOURCES = \
 	tools/sft_tree.c \
 	tools/sft_verify.c \
 	$(NULL)
+
+if WITH_FUSE
+mount_sources = \
+	tools/daemon.c \
+	tools/daemon.h \
+	tools/mount_common.c \
+	tools/mount_common.h \
+	tools/mount_setup.c \
+	$(NULL)
+
+bin_PROGRAMS += sftfs
+sftfs_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
+sftfs_LDADD = libsfttools.a $(LIBSFTVFS) $(LIBSFTFETCH) $(LIBSFT)
+sftfs_SOURCES = $(mount_sources) tools/sftfs.c
+
+# mount(8) finds helpers by this name; `mount -t fuse.sftfs` and /etc/fstab work through it.
+install-exec-hook:
+	$(MKDIR_P) $(DESTDIR)$(mounthelperdir)
+	rm -f $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
+	$(LN_S) $(bindir)/sftfs $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
+
+uninstall-hook:
+	rm -f $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
+endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What sftfs and sftmount share: the options behind -o, and the way from a location to a served
+ * mount.
+ */
+#ifndef TOOLS_MOUNT_COMMON_H
+#define TOOLS_MOUNT_COMMON_H
+
+#include "fetch/engine.h"
+#include "fetch/source.h"
+#include "fs/mount.h"
+#include "src/package.h"
+#include "tools/cli.h"
+#include "tools/connection.h"
+#include "tools/daemon.h"
+#include "tools/report.h"
+
+extern const struct cli_option mount_suboptions[];
+extern const struct cli_option mount_system_suboptions[];
+
+/* The groups of options behind -o, for a command's table. */
+#define MOUNT_GROUPS                                                                        \
+    { "Mount options (after -o, separated by commas)", CLI_STYLE_SUB, mount_suboptions },   \
+    { "Connection options (after -o)", CLI_STYLE_SUB, connection_suboptions },              \
+    { "Options of mount(8) and fstab (after -o)", CLI_STYLE_SUB, mount_system_suboptions }
+
+struct mount_setup {
+    struct report report;
+    struct source_options connection;
+    struct mount_options mount;
+    struct engine_options engine;
+    bool sloppy;        /* unknown options are passed over (mount -s) */
+    char *fuse_options; /* owned */
+    char **copies;      /* owned texts of -o, which the structures above borrow from */
+    size_t copy_count;
+};
+
+/* Defaults: owner is the caller, umask 022. */
+void mount_setup_init(struct mount_setup *s, const char *program);
+void mount_setup_free(struct mount_setup *s);
+
+/* Takes one argument of -o. ERR_INVALID names the option that is wrong. */
+int mount_setup_options(struct mount_setup *s, const char *text, struct err *e) must_check;
+
+/*
+ * Called when the package is open: may refuse it (ERR_GUID_MISMATCH), and gives the mount point
+ * when none was named on the command line (*mountpoint is NULL then; the caller frees it).
+ */
+typedef int (*mount_check_fn)(void *arg, const struct package *p, char **mountpoint, struct err *e);
+
+/*
+ * Opens LOCATION, mounts it at MOUNTPOINT (NULL: CHECK says where) and serves it until unmounted.
+ * Tells D when it is usable. Messages have been given when it returns. To be run inside
+ * daemon_run().
+ */
+enum exitcode mount_serve(struct mount_setup *s, struct daemon *d, const char *location,
+                          const char *mountpoint, mount_check_fn check, void *arg);
+
+/* Absolute form of a mount point, without asking what is mounted there, which may be dead. Caller
+ * frees. ERR_NOT_FOUND when the directory above it does not exist. */
+int mount_point_path(const char *path, char **out, struct err *e) must_check;
+
+#endif

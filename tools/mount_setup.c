@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The options behind -o: their tables and what each does. See mount_common.h. */
+#include "config.h"
+
+#include "tools/mount_common.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    OPT_UID = CLI_ID_MOUNT,
+    OPT_GID,
+    OPT_UMASK,
+    OPT_ALLOW_OTHER,
+    OPT_CASE_SENSITIVE,
+    OPT_MEMORY,
+    OPT_READAHEAD,
+    OPT_DECODERS,
+    OPT_NO_PUSH,
+    OPT_NO_CASEFOLD_FLAG,
+    /* mount(8)'s */
+    OPT_RO,
+    OPT_RW,
+    OPT_PASS,
+    OPT_IGNORE,
+};
+
+const struct cli_option mount_suboptions[] = {
+    { "uid", 0, "USER", "Owner of all files: number or name. Default: the caller.", OPT_UID },
+    { "gid", 0, "GROUP", "Group of all files: number or name. Default: the caller's.", OPT_GID },
+    { "umask", 0, "MODE",
+      "Permission bits taken away from all files, in octal. Default: 022.",
+      OPT_UMASK },
+    { "allow_other", 0, NULL,
+      "Let other users in. Unless root mounts, user_allow_other must stand in /etc/fuse.conf.",
+      OPT_ALLOW_OTHER },
+    { "case_sensitive", 0, NULL,
+      "Look names up exactly. By default case does not matter, as on Windows.",
+      OPT_CASE_SENSITIVE },
+    { "memory", 0, "SIZE",
+      "Most memory for decoded blocks and data on the way, with suffix K, M or G. At least 8M; "
+      "default: 48M.",
+      OPT_MEMORY },
+    { "readahead", 0, "KIB",
+      "How far the kernel reads ahead of a sequential reader. Default: 1024. Raised beyond the "
+      "kernel's own value only where that is permitted.",
+      OPT_READAHEAD },
+    { "decoders", 0, "N",
+      "Threads that decode blocks. Default: one a processor, at most 8.",
+      OPT_DECODERS },
+    { "no_push", 0, NULL,
+      "Do not hand small neighbouring files to the kernel before they are asked for.",
+      OPT_NO_PUSH },
+    { "no_casefold_flag", 0, NULL,
+      "Do not tell programs that ask (Wine does) that directories disregard case.",
+      OPT_NO_CASEFOLD_FLAG },
+    { NULL, 0, NULL, NULL, 0 },
+};
+
+const struct cli_option mount_system_suboptions[] = {
+    { "ro", 0, NULL, "Read-only, which a package always is.", OPT_RO },
+    { "rw", 0, NULL, "Accepted; the mount is read-only all the same, and a note says so.", OPT_RW },
+    { "noexec", 0, NULL, "Do not let programs on the mount be executed.", OPT_PASS },
+    { "noatime", 0, NULL,
+      "Accepted like the other options on access times; a package has none.", OPT_PASS },
+    { "noauto, user, users, nofail, _netdev, x-..., defaults", 0, NULL,
+      "Accepted; mount(8) and the init system act on them.", OPT_IGNORE },
+    { "nosuid, nodev", 0, NULL, "Always in force; suid and dev are accepted and change nothing.",
+      OPT_IGNORE },
+    { NULL, 0, NULL, NULL, 0 },
+};
+
+/* Further names that fstab lines bring; documented as groups above. */
+static const char *const ignored[] = {
+    "auto",       "noauto",   "user",       "nouser",     "users",    "owner",   "group",
+    "nofail",     "_netdev",  "defaults",   "suid",       "nosuid",   "dev",     "nodev",
+    "exec",       "atime",    "diratime",   "relatime",   "norelatime", "strictatime",
+    "nostrictatime", "lazytime", "nolazytime", "nodiratime", "sync",   "async",   "dirsync",
+    "iversion",   "noiversion", "mand",     "nomand",     "loud",     "silent",  "comment",
+};
+
+void mount_setup_init(struct mount_setup *s, const char *program)
+{
+    *s = (struct mount_setup){
+        .report = { .program = program },
+        .mount = {
+            .uid = getuid(),
+            .gid = getgid(),
+            .umask = 022,
+            .casefold_flag = true,
+            .push = true,
+        },
+    };
+}
+
+void mount_setup_free(struct mount_setup *s)
+{
+    for (size_t i = 0; i < s->copy_count; i++)
+        free(s->copies[i]);
+    free(s->copies);
+    free(s->fuse_options);
+}
+
+static int set_user(struct mount_setup *s, const char *value, struct err *e)
+{
+    const struct passwd *pw = getpwnam(value);
+    uint64_t n;
+
+    if (pw) {
+        s->mount.uid = pw->pw_uid;
+        return 0;
+    }
+    if (cli_parse_number("uid", value, 0, UINT32_MAX - 1, &n, NULL))
+        return err_set(e, ERR_INVALID, "uid: no user '%s'", value);
+    s->mount.uid = (uid_t)n;
+    return 0;
+}
+
+static int set_group(struct mount_setup *s, const char *value, struct err *e)
+{
+    const struct group *gr = getgrnam(value);
+    uint64_t n;
+
+    if (gr) {
+        s->mount.gid = gr->gr_gid;
+        return 0;
+    }
+    if (cli_parse_number("gid", value, 0, UINT32_MAX - 1, &n, NULL))
+        return err_set(e, ERR_INVALID, "gid: no group '%s'", value);
+    s->mount.gid = (gid_t)n;
+    return 0;
+}
+
+static int set_umask(struct mount_setup *s, const char *value, struct err *e)
+{
+    size_t len = strlen(value);
+
+    if (!len || len > 5 || strspn(value, "01234567") != len || strtoul(value, NULL, 8) > 0777)
+        return err_set(e, ERR_INVALID, "umask must be an octal number from 0 to 777, not '%s'",
+                       value);
+    s->mount.umask = (mode_t)strtoul(value, NULL, 8);
+    return 0;
+}
+
+static int set_unsigned(const char *what, const char *value, uint64_t max, unsigned *out,
+                        struct err *e)
+{
+    uint64_t n;
+    int rc = cli_parse_number(what, value, 1, max, &n, e);
+
+    if (!rc)
+        *out = (unsigned)n;
+    return rc;
+}
+
+static int pass_to_fuse(struct mount_setup *s, const char *name, struct err *e)
+{
+    char *all;
+
+    if (asprintf(&all, "%s%s%s", s->fuse_options ? s->fuse_options : "",
+                 s->fuse_options ? "," : "", name) < 0)
+        return err_nomem(e);
+    free(s->fuse_options);
+    s->fuse_options = all;
+    return 0;
+}
+
+static int apply(struct mount_setup *s, const struct cli_option *o, const char *value,
+                 struct err *e)
+{
+    switch (o->id) {
+    case OPT_UID:
+        return set_user(s, value, e);
+    case OPT_GID:
+        return set_group(s, value, e);
+    case OPT_UMASK:
+        return set_umask(s, value, e);
+    case OPT_ALLOW_OTHER:
+        s->mount.allow_other = true;
+        return 0;
+    case OPT_CASE_SENSITIVE:
+        s->mount.case_sensitive = true;
+        return 0;
+    case OPT_MEMORY:
+        return cli_parse_size("memory", value, UINT64_C(8) << 20, UINT64_C(1) << 40,
+                              &s->engine.memory, e);
+    case OPT_READAHEAD:
+        return set_unsigned("readahead", value, 1 << 20, &s->mount.readahead_kib, e);
+    case OPT_DECODERS:
+        return set_unsigned("decoders", value, 64, &s->engine.decoders, e);
+    case OPT_NO_PUSH:
+        s->mount.push = false;
+        return 0;
+    case OPT_NO_CASEFOLD_FLAG:
+        s->mount.casefold_flag = false;
+        return 0;
+    case OPT_RW:
+        report_note(&s->report, "note: rw has no effect, a package is mounted read-only");
+        return 0;
+    case OPT_PASS:
+        return pass_to_fuse(s, o->name, e);
+    case OPT_RO:
+        return 0;
+    default:
+        return connection_set(&s->connection, o->id, value, e);
+    }
+}
+
+static bool is_ignored(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+        if (!strcmp(name, ignored[i]))
+            return true;
+    return !strncmp(name, "x-", 2) || !strncmp(name, "X-", 2);
+}
+
+static int one_option(struct mount_setup *s, const char *name, const char *value, struct err *e)
+{
+    const struct cli_option *o = cli_find(mount_suboptions, name);
+
+    if (!o)
+        o = cli_find(connection_suboptions, name);
+    if (!o)
+        o = cli_find(mount_system_suboptions, name);
+    if (!o && (s->sloppy || is_ignored(name)))
+        return 0;
+    if (!o)
+        return err_set(e, ERR_INVALID, "unknown mount option '%s'; 'sftfs --help' lists them",
+                       name);
+    if (o->arg && (!value || (!*value && o->id != CONNECTION_PROXY)))
+        return err_set(e, ERR_INVALID, "mount option '%s' needs a value: %s=%s", name, name,
+                       o->arg);
+    if (!o->arg && value)
+        return err_set(e, ERR_INVALID, "mount option '%s' takes no value", name);
+    return apply(s, o, value, e);
+}
+
+int mount_setup_options(struct mount_setup *s, const char *text, struct err *e)
+{
+    char **copies = realloc(s->copies, (s->copy_count + 1) * sizeof *copies);
+    char *list, *name, *value;
+    int rc = 0;
+
+    if (!copies)
+        return err_nomem(e);
+    s->copies = copies;
+    list = strdup(text);
+    if (!list)
+        return err_nomem(e);
+    s->copies[s->copy_count++] = list;
+    while (!rc && cli_next_suboption(&list, &name, &value))
+        rc = one_option(s, name, value, e);
+    return rc;
+}
