@@ -63,7 +63,7 @@ sftfs_SOURCES = $(mount_sources) tools/sftfs.c
 install-exec-hook:
 	$(MKDIR_P) $(DESTDIR)$(mounthelperdir)
 	rm -f $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
-	$(LN_S) $(bindir)/sftfs $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
+	ln -s $(bindir)/sftfs $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
 
 uninstall-hook:
 	rm -f $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
