@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Placement in one pass over the files in their final order. Besides the blocks that belong to one
- * file there are a few open shared blocks; a piece goes into the fullest of them that still holds
- * it. A block keeps the number it got when it was opened, so the few open ones bound how far a
- * file's place can lie from its turn.
+ * file there are a few open shared blocks; a small file goes into the fullest of them that still
+ * holds it. A block keeps the number it got when it was opened, so the few open ones bound how far
+ * a file's place can lie from its turn.
+ *
+ * What was tried on a gigabyte of programs and data with 64 KiB blocks of zstd and left out, since
+ * it changes the size of the package by a thousandth at the most: grouping by extension, keeping
+ * small files apart from large ones, putting the rest of large files into shared blocks.
  */
 #include "config.h"
 
@@ -33,12 +37,6 @@ struct planner {
     struct pack_plan *plan;
 };
 
-static const char *extension(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && dot != name ? dot + 1 : "";
-}
-
 static int compare_names(const char *a, const char *b)
 {
     return fold_compare(a, strlen(a), b, strlen(b));
@@ -57,8 +55,6 @@ static int compare_order(const struct planner *pl, uint32_t a, uint32_t b)
         return compare_u64(a, b);
     if (!order)
         order = compare_u64(fa->dir, fb->dir);
-    if (!order)
-        order = compare_names(extension(fa->name), extension(fb->name));
     if (!order)
         order = compare_names(fa->name, fb->name);
     return order ? order : compare_u64(a, b);
@@ -108,20 +104,18 @@ static int choose_order(struct planner *pl, struct err *e)
 /* Upper bounds of what placing takes, so that it cannot fail half-way. */
 static int reserve(struct planner *pl, struct err *e)
 {
-    uint64_t blocks = 0, parts = 0, extents = 0;
+    uint64_t blocks = 0;
     for (uint32_t i = 0; i < pl->order_count; i++) {
         uint64_t size = pl->files[pl->order[i]].size;
         uint64_t full = size / pl->block_size, rest = size % pl->block_size != 0;
         if (full > BLOCKS_MAX || blocks + full + rest > BLOCKS_MAX)
             return err_set(e, ERR_LIMIT, "too much content for blocks of %u bytes", pl->block_size);
         blocks += full + rest;
-        parts += full + rest;
-        extents += 2;
     }
     struct pack_plan *plan = pl->plan;
     plan->blocks = calloc(blocks + 1, sizeof *plan->blocks);
-    plan->parts = calloc(parts + 1, sizeof *plan->parts);
-    plan->extents = calloc(extents + 1, sizeof *plan->extents);
+    plan->parts = calloc(blocks + 1, sizeof *plan->parts);
+    plan->extents = calloc(pl->order_count + (size_t)1, sizeof *plan->extents);
     plan->files = calloc(pl->file_count + (size_t)1, sizeof *plan->files);
     return plan->blocks && plan->parts && plan->extents && plan->files ? 0 : err_nomem(e);
 }
@@ -159,29 +153,23 @@ static struct open_block *find_room(struct planner *pl, uint32_t len)
 static void place(struct planner *pl, uint32_t file)
 {
     struct pack_plan *plan = pl->plan;
-    uint64_t size = pl->files[file].size, done = 0;
-    struct pack_extents *x = &plan->files[file];
-    x->first = plan->extent_count;
-    if (size >= pl->block_size) {
-        uint32_t first = plan->block_count;
-        for (; size - done >= pl->block_size; done += pl->block_size)
-            add_part(pl, file, done, plan->block_count++, 0, pl->block_size);
-        plan->extents[plan->extent_count++] = (struct extent){ .length = done, .block = first };
-    }
-    if (done < size) {
-        uint32_t len = (uint32_t)(size - done);
-        struct open_block *o = find_room(pl, len);
-        struct extent *last = done ? &plan->extents[plan->extent_count - 1] : NULL;
-        if (last && o->used == 0 && o->block == last->block + done / pl->block_size)
-            last->length += len;
-        else
-            plan->extents[plan->extent_count++] =
-                (struct extent){ .length = len, .block = o->block, .from = o->used };
-        add_part(pl, file, done, o->block, o->used, len);
-        o->used += len;
-    }
-    x->count = plan->extent_count - x->first;
+    uint64_t size = pl->files[file].size;
+    struct extent *x = &plan->extents[plan->extent_count];
+    plan->files[file] = (struct pack_extents){ .first = plan->extent_count++, .count = 1 };
     plan->unique_bytes += size;
+    if (size < pl->block_size) {
+        struct open_block *o = find_room(pl, (uint32_t)size);
+        *x = (struct extent){ .length = size, .block = o->block, .from = o->used };
+        add_part(pl, file, 0, o->block, o->used, (uint32_t)size);
+        o->used += (uint32_t)size;
+        return;
+    }
+    *x = (struct extent){ .length = size, .block = plan->block_count };
+    for (uint64_t done = 0; done < size;) {
+        uint32_t len = (uint32_t)min_u64(size - done, pl->block_size);
+        add_part(pl, file, done, plan->block_count++, 0, len);
+        done += len;
+    }
 }
 
 /* Brings the parts of each block together: a counting sort that keeps their order. */

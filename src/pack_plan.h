@@ -5,11 +5,12 @@
  *
  * Layout made here:
  * - files of the launch list come first, in the order of the list, in blocks of their own;
- * - then directory by directory, inside one by extension and name, so that what is alike is
- *   compressed together and a reader that walks the tree meets the blocks in order;
- * - a file of at least one block begins on a block boundary and fills consecutive blocks; what is
- *   left of it behind the last full block, and every smaller file, shares blocks with others of its
- *   directory (or of neighbours, as long as the block has room) and never crosses a boundary;
+ * - then directory by directory, inside one by name, so that a reader that walks the tree meets the
+ *   blocks in order;
+ * - a file of at least one block begins on a block boundary and has consecutive blocks to itself,
+ *   the last of which may be short: one extent;
+ * - smaller files share blocks with others of their directory (or of the next ones, as long as the
+ *   block has room) and never cross a boundary;
  * - a file that has the content of another one gets the other's extents.
  */
 #ifndef SRC_PACK_PLAN_H

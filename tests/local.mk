@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/data/configure-summary \
 	tests/install.sh \
 	tests/installed.sh \
+	tests/it-010-pack.sh \
 	tests/it-040-mount-local.sh \
 	tests/it-041-mount-http.sh \
 	tests/it-042-mount-lifecycle.sh \

@@ -32,6 +32,28 @@ bin_PROGRAMS += sft
 sft_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
 sft_LDADD = libsfttools.a $(LIBSFTFETCH) $(LIBSFT)
 sft_SOURCES = \
+	tools/pack_blocks.c \
+	tools/pack_blocks.h \
+	tools/pack_content.c \
+	tools/pack_content.h \
+	tools/pack_documents.c \
+	tools/pack_documents.h \
+	tools/pack_image.c \
+	tools/pack_image.h \
+	tools/pack_launch.c \
+	tools/pack_launch.h \
+	tools/pack_old.c \
+	tools/pack_old.h \
+	tools/pack_options.c \
+	tools/pack_options.h \
+	tools/pack_output.c \
+	tools/pack_output.h \
+	tools/pack_tree.c \
+	tools/pack_tree.h \
+	tools/parallel.c \
+	tools/parallel.h \
+	tools/pack_progress.c \
+	tools/pack_progress.h \
 	tools/sft.c \
 	tools/sft.h \
 	tools/sft_cat.c \

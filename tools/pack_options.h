@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Command line of `sft pack`, checked: numbers in range, GUIDs parsed, no option without effect. */
+#ifndef TOOLS_PACK_OPTIONS_H
+#define TOOLS_PACK_OPTIONS_H
+
+#include <stdint.h>
+
+#include "src/codec.h"
+#include "src/guid.h"
+#include "tools/cli.h"
+#include "tools/pack_tree.h"
+#include "tools/pack_progress.h"
+
+struct pack_options {
+    const char *dir;
+    const char *output;
+    const char *name;         /* NULL = from the output's name, or the old version's */
+    const char *root_name;    /* NULL = none */
+    const char *launch_list;
+    const char *upgrade;
+    const char *href;         /* NULL = the package beside the document */
+    const char *icon;         /* ICO file; NULL = taken from the program */
+    uint32_t block_size;      /* 0 = default, or the old version's */
+    enum codec codec;
+    int level;
+    bool has_guid, has_version_guid;
+    struct guid guid, version_guid;
+    uint32_t version_number;  /* 0 = 1, or one more than the old version's */
+    bool has_epoch;
+    int64_t epoch;            /* SOURCE_DATE_EPOCH, seconds */
+    unsigned jobs;
+    enum pack_progress_mode progress;
+    bool case_sensitive, no_short_names, strict, manifest, quiet, json, force;
+    char **exclude;           /* the array is owned; strings are argv's */
+    size_t exclude_count;
+    struct pack_flag_rule *flags; /* owned */
+    size_t flag_count;
+    char **osds;              /* EXE or EXE=NAME; the array is owned */
+    size_t osd_count;
+};
+
+extern const struct cli_command pack_command;
+
+/* Fills in *out. False when the command should end now with *status; nothing is left to clear. */
+bool pack_options_parse(int argc, char **argv, struct pack_options *out, int *status);
+
+void pack_options_clear(struct pack_options *o);
+
+#endif
