@@ -26,8 +26,8 @@ struct container_reader {
     unsigned rounds;
     struct package *package;
     bool done;
-    int failed;                            /* negative once the object was refused ... */
-    struct err why;                        /* ... for this reason */
+    int failed;     /* negative once the object was refused ... */
+    struct err why; /* ... for this reason */
 };
 
 /* --- input ------------------------------------------------------------------------------------ */

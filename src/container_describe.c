@@ -12,13 +12,13 @@
 #include "src/container_format.h"
 #include "src/sftlayout.h"
 
-#define HEX_BYTES    64u   /* of the beginning, shown in hex */
-#define TAG_BYTES    48u   /* shown in hex behind a known tag */
-#define TAGS_MAX     16u
-#define STRING_SCAN  16384u
-#define STRING_MIN   6u
-#define STRING_MAX   80u
-#define STRINGS_MAX  24u
+#define HEX_BYTES   64u /* of the beginning, shown in hex */
+#define TAG_BYTES   48u /* shown in hex behind a known tag */
+#define TAGS_MAX    16u
+#define STRING_SCAN 16384u
+#define STRING_MIN  6u
+#define STRING_MAX  80u
+#define STRINGS_MAX 24u
 
 static const struct {
     const char *magic;
@@ -32,10 +32,10 @@ static const struct {
     { "\x1f\x8b", 2, "a gzip file" },
     { "\x28\xb5\x2f\xfd", 4, "a zstd file" },
     { "BZh", 3, "a bzip2 file" },
-    { "\xfd" "7zXZ", 5, "an xz file" },
+    { "\3757zXZ", 5, "an xz file" },
     { "7z\xbc\xaf", 4, "a 7z archive" },
     { "MZ", 2, "a DOS or Windows program" },
-    { "\x7f" "ELF", 4, "a program for Linux" },
+    { "\177ELF", 4, "a program for Linux" },
     { "hsqs", 4, "a squashfs image" },
     { "%PDF", 4, "a PDF document" },
     { "\xff\xfe<", 3, "an XML document in UTF-16 (an OSD or a manifest?)" },
@@ -101,11 +101,11 @@ static void hex_lines(const uint8_t *data, size_t offset, size_t len,
 }
 
 /* Known section tags anywhere in the head, with the bytes behind them. */
-static void tag_lines(const uint8_t *head, size_t len,
-                      void (*line)(void *arg, const char *text), void *arg)
+static void tag_lines(const uint8_t *head, size_t len, void (*line)(void *arg, const char *text),
+                      void *arg)
 {
-    static const char *const tags[] = { SFT_TAG_DSFT, SFT_TAG_SMFF, SFT_TAG_PROP, SFT_TAG_INDX,
-                                        SFT_TAG_CIDX, SFT_TAG_SECD };
+    static const char *const tags[] = { SFT_TAG_DSFT, SFT_TAG_SMFF, SFT_TAG_PROP,
+                                        SFT_TAG_INDX, SFT_TAG_CIDX, SFT_TAG_SECD };
     unsigned found = 0;
 
     for (size_t at = 0; at + SFT_TAG_LEN <= len && found < TAGS_MAX; at++)

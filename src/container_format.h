@@ -43,8 +43,8 @@ struct container_format {
     /* Whether the head is this format's. Must not claim what it cannot at least explain. */
     bool (*probe)(const struct container_input *in);
     /*
-     * 1: *want is needed next, inside the object and not at hand yet. Adjacent to a piece at hand it
-     * becomes part of it. 0: parse() can run. Negative: the object is refused.
+     * 1: *want is needed next, inside the object and not at hand yet. Adjacent to a piece at hand
+     * it becomes part of it. 0: parse() can run. Negative: the object is refused.
      */
     int (*need)(const struct container_input *in, struct byte_range *want, struct err *e);
     int (*parse)(const struct container_input *in, struct package **out, struct err *e);

@@ -42,8 +42,10 @@ libsft_a_SOURCES = \
 	src/sft_describe.c \
 	src/sft_hash.c \
 	src/sft_hash.h \
+	src/sft_parse.h \
 	src/sft_read.c \
 	src/sft_read.h \
+	src/sft_tables.c \
 	src/sft_write.c \
 	src/sft_write.h \
 	src/sftlayout.c \

@@ -35,8 +35,10 @@ static void describe_sections(const uint8_t *head, size_t len, const struct sft_
 
     for (unsigned i = 0; i < SFT_SECTIONS_MAX && at < h->metadata_bytes; i++) {
         if (at > len || len - at < SFT_SECTION_SIZE) {
-            container_line(line, arg, "the next section header, at %" PRIu64 ", is beyond the %zu "
-                           "bytes looked at", at, len);
+            container_line(line, arg,
+                           "the next section header, at %" PRIu64 ", is beyond the %zu "
+                           "bytes looked at",
+                           at, len);
             return;
         }
         struct cursor c = cursor_over(head + at, SFT_SECTION_SIZE);
@@ -69,8 +71,9 @@ void sft_describe(const uint8_t *head, size_t len, uint64_t size,
     struct sft_smff h;
 
     if (!mark || sft_check_mark(mark) == SFT_MARK_FOREIGN) {
-        container_line(line, arg, mark ? "layout: unknown (SFT tag, but no layout mark)"
-                                       : "layout: unknown (the file ends inside its header)");
+        container_line(line, arg,
+                       mark ? "layout: unknown (SFT tag, but no layout mark)"
+                            : "layout: unknown (the file ends inside its header)");
         container_describe_bytes(head, len, line, arg);
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writes the metadata of an SFT (src/sft-format.md). What comes out is read back before it is handed
- * over, so that nothing is written that the reader would refuse. Single-threaded, no state.
+ * Writes the metadata of an SFT (src/sft-format.md). What comes out is read back before it is
+ * handed over, so that nothing is written that the reader would refuse. Single-threaded, no state.
  */
 #include "config.h"
 
@@ -25,7 +25,7 @@ struct writer {
     const struct sft_image *image;
     struct codec_context *ctx;
     struct sft_buf out;
-    uint64_t block_bytes;    /* stored, all together */
+    uint64_t block_bytes; /* stored, all together */
     uint32_t section_count;
 };
 
@@ -50,9 +50,9 @@ static int put_section(struct writer *w, const char *tag, bool critical, const s
     if (body->len && body->len <= INT_MAX) { /* the most that the encoder takes */
         if (!(encoded = malloc(body->len)))
             return err_nomem(e);
-        long len = codec_encode(w->ctx, CODEC_ZSTD,
-                                body->len < LARGE_BYTES ? LEVEL_SMALL : LEVEL_LARGE, body->data,
-                                body->len, encoded, e);
+        long len =
+            codec_encode(w->ctx, CODEC_ZSTD, body->len < LARGE_BYTES ? LEVEL_SMALL : LEVEL_LARGE,
+                         body->data, body->len, encoded, e);
         if (len < 0)
             return (int)len;
         if (len && body->len <= sft_decoded_max((uint64_t)len)) {
@@ -138,7 +138,7 @@ static int put_indx(struct writer *w, struct err *e)
     return rc;
 }
 
-/* --- the compressed index ----------------------------------------------------------------------- */
+/* --- the compressed index --------------------------------------------------------------------- */
 
 static void put_part(struct sft_buf *out, const char *tag, const struct sft_buf *body)
 {
@@ -171,8 +171,8 @@ static int put_secd(const struct sft_image *im, struct sft_buf *out, struct err 
 }
 
 /* Appends the three extent columns' entries for one file. */
-static void put_extents(const struct sft_image *im, const struct node *n, const uint32_t *block_lens,
-                        struct sft_place *at, struct sft_buf *col)
+static void put_extents(const struct sft_image *im, const struct node *n,
+                        const uint32_t *block_lens, struct sft_place *at, struct sft_buf *col)
 {
     for (uint32_t i = 0; i < n->extent_count; i++) {
         const struct extent *x = &im->extents[n->first_extent + i];
@@ -187,8 +187,8 @@ static int check_node(const struct sft_image *im, uint32_t i, struct err *e)
 {
     const struct sft_image_node *n = &im->nodes[i];
     if (!n->name || strlen(n->name) > NAME_MAX_BYTES)
-        return err_at(e, ERR_BAD_NAME, SFT_TAG_DMAP, 0, "node %" PRIu32 ": name of more than %u bytes",
-                      i, NAME_MAX_BYTES);
+        return err_at(e, ERR_BAD_NAME, SFT_TAG_DMAP, 0,
+                      "node %" PRIu32 ": name of more than %u bytes", i, NAME_MAX_BYTES);
     if (n->short_name && strlen(n->short_name) > NAME_MAX_BYTES)
         return err_at(e, ERR_BAD_NAME, SFT_TAG_DMAP, 0, "node %" PRIu32 ": 8.3 name too long", i);
     if (!(n->node.flags & NODE_DIR) &&
@@ -281,7 +281,7 @@ static int put_cidx(struct writer *w, struct err *e)
     return rc;
 }
 
-/* --- all of it ---------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 static int check_blocks(struct writer *w, struct err *e)
 {

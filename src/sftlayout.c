@@ -40,7 +40,7 @@ uint64_t sft_decoded_max(uint64_t stored_len)
     return min_u64(max, SFT_METADATA_MAX);
 }
 
-/* --- buffer ---------------------------------------------------------------------------------- */
+/* --- buffer ----------------------------------------------------------------------------------- */
 
 static bool reserve(struct sft_buf *b, size_t more)
 {
@@ -99,7 +99,7 @@ static void copy_bytes(struct cursor *c, void *out, size_t len)
         memcpy(out, at, len);
 }
 
-/* --- sections -------------------------------------------------------------------------------- */
+/* --- sections --------------------------------------------------------------------------------- */
 
 bool sft_is_tag(const uint8_t *tag)
 {
@@ -198,7 +198,7 @@ void sft_put_prop(struct sft_buf *b, const struct sft_prop *p)
     sft_put_bytes(b, p->root_name, p->root_name_len);
 }
 
-/* --- tables ---------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 bool sft_read_table_head(struct cursor *c, uint32_t *count)
 {
@@ -244,7 +244,7 @@ void sft_put_run(struct sft_buf *b, const struct block_run *r)
     sft_put_le(b, r->count, 4);
 }
 
-/* --- columns --------------------------------------------------------------------------------- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 /* The next column of ENTRIES entries; false when it does not fit. */
 static bool take_column(struct cursor *c, uint64_t entries, unsigned width, struct cursor *out)
@@ -294,12 +294,9 @@ bool sft_open_dmap(struct cursor *c, const struct sft_dmap_head *h,
     if (h->dirs > h->nodes)
         return false;
     const uint64_t entries[SFT_PER_COUNT] = {
-        [SFT_PER_NODE] = h->nodes,
-        [SFT_PER_DIR] = h->dirs,
-        [SFT_PER_FILE] = h->nodes - h->dirs,
-        [SFT_PER_EXTENT] = h->extents,
-        [SFT_PER_NAME_BYTE] = h->name_bytes,
-        [SFT_PER_SHORT_BYTE] = h->short_bytes,
+        [SFT_PER_NODE] = h->nodes,           [SFT_PER_DIR] = h->dirs,
+        [SFT_PER_FILE] = h->nodes - h->dirs, [SFT_PER_EXTENT] = h->extents,
+        [SFT_PER_NAME_BYTE] = h->name_bytes, [SFT_PER_SHORT_BYTE] = h->short_bytes,
         [SFT_PER_FILE_ID] = h->file_ids,
     };
     for (unsigned i = 0; i < SFT_DMAP_COLUMNS; i++) {
@@ -310,7 +307,7 @@ bool sft_open_dmap(struct cursor *c, const struct sft_dmap_head *h,
     return cursor_left(c) == 0;
 }
 
-/* --- parts and places -------------------------------------------------------------------------- */
+/* --- parts and places ------------------------------------------------------------------------- */
 
 bool sft_read_part(struct cursor *c, struct sft_part *out)
 {

@@ -19,7 +19,7 @@
 #include "src/guid.h"
 #include "src/package.h"
 
-/* --- section tags ---------------------------------------------------------------------------- */
+/* --- section tags ----------------------------------------------------------------------------- */
 
 #define SFT_TAG_DSFT "DSFT" /* differential SFT: recognised, not supported */
 #define SFT_TAG_SMFF "SMFF" /* header of the file, first */
@@ -33,11 +33,11 @@
 
 #define SFT_TAG_LEN 4u
 
-/* --- limits ---------------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 #define SFT_METADATA_MAX (UINT64_C(4) << 30) /* of all metadata, and of one decoded section */
 #define SFT_SECTIONS_MAX 256u
-#define SFT_DECODE_RATIO 256u  /* a section may decode to RATIO * stored + SLACK bytes */
+#define SFT_DECODE_RATIO 256u /* a section may decode to RATIO * stored + SLACK bytes */
 #define SFT_DECODE_SLACK 65536u
 
 /* Bytes a section of STORED_LEN bytes may claim to decode to. */
@@ -55,7 +55,7 @@ struct sft_buf {
 void sft_put_bytes(struct sft_buf *b, const void *data, size_t len);
 void sft_put_le(struct sft_buf *b, uint64_t value, unsigned bytes);
 
-/* --- common section header ------------------------------------------------------------------- */
+/* --- common section header -------------------------------------------------------------------- */
 
 #define SFT_SECTION_SIZE     64u
 #define SFT_SECTION_HASH_AT  32u /* SHA-256 of the stored payload */
@@ -79,12 +79,12 @@ bool sft_is_tag(const uint8_t *tag);
 
 /* --- SMFF: the header of the file ------------------------------------------------------------- */
 
-#define SFT_MARK_LEN    16u
-#define SFT_MARK        "sftfs layout 1\r\n"
-#define SFT_MARK_FAMILY "sftfs layout " /* common to all layouts of this project */
-#define SFT_SMFF_SIZE   128u
+#define SFT_MARK_LEN     16u
+#define SFT_MARK         "sftfs layout 1\r\n"
+#define SFT_MARK_FAMILY  "sftfs layout " /* common to all layouts of this project */
+#define SFT_SMFF_SIZE    128u
 #define SFT_SMFF_ROOT_AT 96u /* in the payload */
-#define SFT_FIXED_SIZE  (SFT_SECTION_SIZE + SFT_SMFF_SIZE)
+#define SFT_FIXED_SIZE   (SFT_SECTION_SIZE + SFT_SMFF_SIZE)
 
 struct sft_smff {
     uint64_t metadata_bytes;
@@ -99,7 +99,7 @@ struct sft_smff {
 
 enum sft_mark {
     SFT_MARK_OURS,
-    SFT_MARK_NEWER,  /* of this project, another layout number */
+    SFT_MARK_NEWER, /* of this project, another layout number */
     SFT_MARK_FOREIGN,
 };
 
@@ -110,7 +110,7 @@ enum sft_mark sft_check_mark(const uint8_t *mark);
 bool sft_read_smff(struct cursor *c, struct sft_smff *out) must_check;
 void sft_put_smff(struct sft_buf *b, const struct sft_smff *s);
 
-/* --- PROP -------------------------------------------------------------------------------------- */
+/* --- PROP ------------------------------------------------------------------------------------- */
 
 #define SFT_PROP_CASE_SENSITIVE 1u
 
@@ -128,7 +128,7 @@ struct sft_prop {
 bool sft_read_prop(struct cursor *c, struct sft_prop *out) must_check;
 void sft_put_prop(struct sft_buf *b, const struct sft_prop *p);
 
-/* --- tables of equal entries: INDX, HIST, LNCH ------------------------------------------------- */
+/* --- tables of equal entries: INDX, HIST, LNCH ------------------------------------------------ */
 
 #define SFT_TABLE_HEAD_SIZE 8u
 #define SFT_VERSION_SIZE    32u
@@ -144,7 +144,7 @@ void sft_put_version(struct sft_buf *b, const struct package_version *v);
 bool sft_read_run(struct cursor *c, struct block_run *out) must_check;
 void sft_put_run(struct sft_buf *b, const struct block_run *r);
 
-/* --- columns ------------------------------------------------------------------------------------ */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 /* INDX: one entry a block. */
 enum sft_indx_column {
@@ -197,8 +197,8 @@ extern const struct sft_column sft_dmap_columns[SFT_DMAP_COLUMNS];
 
 /* Points COLUMNS[i] at each column of COUNT blocks behind the head. False when C does not hold
  * exactly these columns. */
-bool sft_open_indx(struct cursor *c, uint32_t count, struct cursor columns[SFT_INDX_COLUMNS])
-    must_check;
+bool sft_open_indx(struct cursor *c, uint32_t count,
+                   struct cursor columns[SFT_INDX_COLUMNS]) must_check;
 
 #define SFT_DMAP_HEAD_SIZE 32u
 
@@ -214,7 +214,7 @@ void sft_put_dmap_head(struct sft_buf *b, const struct sft_dmap_head *h);
 bool sft_open_dmap(struct cursor *c, const struct sft_dmap_head *h,
                    struct cursor columns[SFT_DMAP_COLUMNS]) must_check;
 
-/* --- parts of CIDX -------------------------------------------------------------------------------- */
+/* --- parts of CIDX ---------------------------------------------------------------------------- */
 
 #define SFT_PART_HEAD_SIZE 16u
 
@@ -227,7 +227,7 @@ struct sft_part {
 bool sft_read_part(struct cursor *c, struct sft_part *out) must_check;
 void sft_put_part(struct sft_buf *b, const struct sft_part *p);
 
-/* --- the place an extent is stored relative to ------------------------------------------------------ */
+/* --- the place an extent is stored relative to ------------------------------------------------ */
 
 /*
  * Where the next extent is expected: behind the previous one, or at the start of the next block if

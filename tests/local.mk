@@ -27,6 +27,7 @@ EXTRA_DIST += \
 
 if HAVE_CUNIT
 unit_tests = \
+	tests/test-bad-sft \
 	tests/test-cli \
 	tests/test-container \
 	tests/test-codec \
@@ -137,6 +138,14 @@ tests_test_container_CPPFLAGS = $(unit_cppflags)
 tests_test_container_LDADD = $(unit_ldadd)
 tests_test_container_SOURCES = tests/test-container.c tests/unit.h $(make_sft_sources)
 
+# Damaged and hostile packages, for the table test and as seeds of the fuzzer.
+bad_sft_sources = tests/bad-sft.c tests/bad-sft.h $(make_sft_sources)
+walk_sources = tests/walk-package.c tests/walk-package.h
+
+tests_test_bad_sft_CPPFLAGS = $(unit_cppflags)
+tests_test_bad_sft_LDADD = $(unit_ldadd)
+tests_test_bad_sft_SOURCES = tests/test-bad-sft.c tests/unit.h $(bad_sft_sources) $(walk_sources)
+
 # Fuzz targets: libFuzzer programs under --enable-fuzzing, otherwise programs that replay the seeds.
 # tests/fuzz/fuzz.h says how to add one.
 EXTRA_DIST += tests/corpus
@@ -160,7 +169,7 @@ fuzz_cppflags = $(AM_CPPFLAGS) $(CORE_CFLAGS)
 tests_fuzz_fuzz_container_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_container_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_container_LDADD = $(fuzz_ldadd)
-tests_fuzz_fuzz_container_SOURCES = tests/fuzz/fuzz-container.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_container_SOURCES = tests/fuzz/fuzz-container.c tests/fuzz/fuzz.h $(walk_sources)
 
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_make_seeds_LDADD = $(LIBSFT)
@@ -196,3 +205,4 @@ tests_test_http_url_SOURCES = tests/test-http-url.c tests/unit.h
 check_PROGRAMS += tests/http-check
 tests_http_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)
 tests_http_check_SOURCES = tests/http-check.c
+tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_sft_sources)

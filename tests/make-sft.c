@@ -16,24 +16,31 @@ static const uint8_t short_text[] = "the quick brown fox jumps over the lazy dog
 
 const struct make_entry make_sft_tree[] = {
     { .path = "App.exe", .len = 10000, .launch = true },
-    { .path = "Long name of a library.dll", .short_name = "LONGNA~1.DLL", .len = 5000,
-      .launch = true, .flags = NODE_APPLICATION_DATA },
+    { .path = "Long name of a library.dll",
+      .short_name = "LONGNA~1.DLL",
+      .len = 5000,
+      .launch = true,
+      .flags = NODE_APPLICATION_DATA },
     { .path = "readme.txt", .data = short_text, .len = sizeof short_text - 1 },
     { .path = "empty.dat" },
     { .path = "Data", .flags = NODE_DIR | NODE_USER_DATA },
-    { .path = "Data/settings.ini", .data = "[a]\nb=c\n", .len = 8,
-      .flags = NODE_USER_DATA | NODE_FILE_ID, .file_id = { "0123456789abcde" } },
+    { .path = "Data/settings.ini",
+      .data = "[a]\nb=c\n",
+      .len = 8,
+      .flags = NODE_USER_DATA | NODE_FILE_ID,
+      .file_id = { "0123456789abcde" } },
     { .path = "Data/hidden.sys", .len = 77, .flags = NODE_HIDDEN | NODE_SYSTEM | NODE_READONLY },
     { .path = "Data/Deep/er/still/bottom.bin", .len = 4096 },
     { .path = "Data/Nothing here", .flags = NODE_DIR },
     { .path = "\xd0\x94\xd0\xb0\xd0\xbd\xd0\xbd\xd1\x8b\xd0\xb5/\xe6\x96\x87\xe6\x9b\xb8.txt",
-      .len = 300, .flags = NODE_OVERRIDE },
+      .len = 300,
+      .flags = NODE_OVERRIDE },
     { .path = "big.cab", .len = 150001 },
     { .path = "exact.bin", .len = 65536 },
 };
 const size_t make_sft_tree_count = ARRAY_LEN(make_sft_tree);
 
-/* --- a tree from paths -------------------------------------------------------------------------- */
+/* --- a tree from paths ------------------------------------------------------------------------ */
 
 struct item {
     char *name;
@@ -109,8 +116,8 @@ static size_t append_children(struct maker *m, size_t parent, size_t count)
             continue;
         size_t at = count++;
         while (at > first && fold_compare(m->items[m->order[at - 1]].name,
-                                          strlen(m->items[m->order[at - 1]].name),
-                                          m->items[i].name, strlen(m->items[i].name)) > 0) {
+                                          strlen(m->items[m->order[at - 1]].name), m->items[i].name,
+                                          strlen(m->items[i].name)) > 0) {
             m->order[at] = m->order[at - 1];
             at--;
         }
@@ -133,7 +140,7 @@ static int sort_tree(struct maker *m)
     return count == m->item_count ? 0 : -EINVAL; /* something below a file */
 }
 
-/* --- blocks --------------------------------------------------------------------------------------- */
+/* --- blocks ----------------------------------------------------------------------------------- */
 
 static int end_block(struct maker *m, struct err *e)
 {
@@ -152,7 +159,9 @@ static int end_block(struct maker *m, struct err *e)
 
     uint8_t *to = m->stored + m->stored_len;
     struct block *b = &m->blocks[m->block_count];
-    *b = (struct block){ .offset = m->stored_len, .len = m->pending_len, .codec = (uint8_t)m->o->codec };
+    *b = (struct block){ .offset = m->stored_len,
+                         .len = m->pending_len,
+                         .codec = (uint8_t)m->o->codec };
     codec_levels(m->o->codec, &min, &max, &level);
     long n = m->o->codec == CODEC_NONE
                  ? 0
@@ -223,11 +232,12 @@ void make_sft_fill(const char *path, uint64_t offset, uint8_t *out, size_t len)
         seed = (seed ^ (uint8_t)*path) * 0x100000001b3;
     for (size_t i = 0; i < len; i++) {
         uint64_t x = (seed ^ (offset + i)) * 0x9e3779b97f4a7c15;
-        out[i] = (offset + i) / 32 % 2 ? (uint8_t)(x >> 56) : (uint8_t)"sftfs test "[(offset + i) % 11];
+        out[i] =
+            (offset + i) / 32 % 2 ? (uint8_t)(x >> 56) : (uint8_t) "sftfs test "[(offset + i) % 11];
     }
 }
 
-/* --- the image -------------------------------------------------------------------------------------- */
+/* --- the image -------------------------------------------------------------------------------- */
 
 static void make_guid(const char *text, uint32_t number, struct guid *out)
 {

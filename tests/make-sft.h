@@ -28,20 +28,20 @@ struct make_entry {
     const char *short_name; /* of the last name, or NULL */
     const void *data;       /* NULL: LEN bytes of make_sft_fill(path) */
     size_t len;
-    uint16_t flags;         /* enum node_flag; NODE_DIR for a directory */
+    uint16_t flags; /* enum node_flag; NODE_DIR for a directory */
     uint32_t sd;
     bool launch;
-    struct guid file_id;    /* with NODE_FILE_ID */
+    struct guid file_id; /* with NODE_FILE_ID */
 };
 
 struct make_options {
-    uint32_t block_size;    /* 0 = 4096 */
+    uint32_t block_size; /* 0 = 4096 */
     enum codec codec;
-    int level;              /* 0 = the codec's normal one */
+    int level; /* 0 = the codec's normal one */
     bool case_sensitive;
-    const char *name;       /* NULL = "Example" */
-    uint32_t version_number;/* 0 = 1; a history of so many versions is written */
-    unsigned sd_count;      /* so many security descriptors, of 20 + i bytes */
+    const char *name;        /* NULL = "Example" */
+    uint32_t version_number; /* 0 = 1; a history of so many versions is written */
+    unsigned sd_count;       /* so many security descriptors, of 20 + i bytes */
 };
 
 struct made_sft {

