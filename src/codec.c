@@ -154,8 +154,7 @@ static int decode_bzip2(const uint8_t *in, size_t in_len, uint8_t *out, size_t o
     if (rc == BZ_MEM_ERROR)
         return err_nomem(e);
     if (rc == BZ_OK)
-        return err_set(e, ERR_BLOCK_DECODE, "bzip2 data is %s",
-                       left_out ? "cut off" : "too long");
+        return err_set(e, ERR_BLOCK_DECODE, "bzip2 data is %s", left_out ? "cut off" : "too long");
     if (rc != BZ_STREAM_END)
         return err_set(e, ERR_BLOCK_DECODE, "invalid bzip2 data");
     if (left_out)
@@ -167,8 +166,8 @@ static int decode_bzip2(const uint8_t *in, size_t in_len, uint8_t *out, size_t o
 }
 
 /*
- * One frame that names its size and needs no dictionary. Decoding at once goes straight to OUT, so a
- * frame that claims a huge window costs nothing.
+ * One frame that names its size and needs no dictionary. Decoding at once goes straight to OUT, so
+ * a frame that claims a huge window costs nothing.
  */
 static int decode_zstd(struct codec_context *ctx, const uint8_t *in, size_t in_len, uint8_t *out,
                        size_t out_len, struct err *e)
@@ -246,8 +245,8 @@ static long encode_bzip2(int level, const uint8_t *in, size_t in_len, uint8_t *o
         char *next;
     } input = { in }; /* as in decode_bzip2 */
 
-    switch (BZ2_bzBuffToBuffCompress((char *)out, &len, input.next, (unsigned)in_len, level, 0,
-                                     0)) {
+    switch (
+        BZ2_bzBuffToBuffCompress((char *)out, &len, input.next, (unsigned)in_len, level, 0, 0)) {
     case BZ_OK:
         return (long)len;
     case BZ_OUTBUFF_FULL:
@@ -266,8 +265,6 @@ static long encode_zstd(struct codec_context *ctx, int level, const uint8_t *in,
         ctx->zstd_out = ZSTD_createCCtx();
     if (!ctx->zstd_out)
         return err_nomem(e);
-    /* Ends what an incompressible block before left unfinished. */
-    (void)ZSTD_CCtx_reset(ctx->zstd_out, ZSTD_reset_session_only);
 
     /* A block that did not fit leaves its frame unfinished, and then no setting can be changed. */
     if (ZSTD_isError(ZSTD_CCtx_reset(ctx->zstd_out, ZSTD_reset_session_only)))
@@ -283,8 +280,8 @@ static long encode_zstd(struct codec_context *ctx, int level, const uint8_t *in,
         { ZSTD_c_dictIDFlag, 0 },
     };
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-        if (ZSTD_isError(ZSTD_CCtx_setParameter(ctx->zstd_out, settings[i].name,
-                                                settings[i].value)))
+        if (ZSTD_isError(
+                ZSTD_CCtx_setParameter(ctx->zstd_out, settings[i].name, settings[i].value)))
             return err_set(e, ERR_INVALID, "zstd refuses level %d", level);
 
     size_t len = ZSTD_compress2(ctx->zstd_out, out, in_len - 1, in, in_len);

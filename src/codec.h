@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Block codecs. A codec_context holds the (de)compressor state and hash state of one thread, so
- * that decoding a block allocates nothing once the first block of its codec is done (bzip2 excepted).
- * State is made when it is first needed: a thread that only decodes never has a compressor.
+ * that decoding a block allocates nothing once the first block of its codec is done (bzip2
+ * excepted). State is made when it is first needed: a thread that only decodes never has a
+ * compressor.
  */
 #ifndef SRC_CODEC_H
 #define SRC_CODEC_H

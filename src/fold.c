@@ -63,7 +63,7 @@ static uint64_t fold_word(uint64_t w)
 /* The folded code point at *P (below END), which moves past it. */
 static uint32_t next_folded(const char **p, const char *end)
 {
-    uint8_t first = (uint8_t)**p;
+    uint8_t first = (uint8_t)(*p)[0];
 
     if (first < 0x80) {
         (*p)++;
@@ -206,8 +206,7 @@ int name_check(const char *name, size_t len, struct err *e)
     if (!len)
         return err_set(e, ERR_BAD_NAME, "empty name");
     if (len > NAME_MAX_BYTES)
-        return err_set(e, ERR_BAD_NAME, "name of %zu bytes; %u are the limit", len,
-                       NAME_MAX_BYTES);
+        return err_set(e, ERR_BAD_NAME, "name of %zu bytes; %u are the limit", len, NAME_MAX_BYTES);
     if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))
         return err_set(e, ERR_BAD_NAME, "name is \"%.*s\"", (int)len, name);
 
@@ -228,8 +227,7 @@ int name_check(const char *name, size_t len, struct err *e)
 
 static bool is_dos_char(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c && strchr("!#$%&'()-@^_`{}~", c));
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("!#$%&'()-@^_`{}~", c));
 }
 
 bool name_is_8_3(const char *name, size_t len)

@@ -292,10 +292,10 @@ size_t package_memory(const struct package *p)
            p->sd_end[i->sd_count] + ((size_t)i->sd_count + 1) * sizeof *p->sd_end;
 }
 
-#define TICKS_PER_SECOND INT64_C(10000000)
+#define TICKS_PER_SECOND  INT64_C(10000000)
 #define SECONDS_1601_1970 INT64_C(11644473600)
-#define TIME_T_MAX ((time_t)(sizeof(time_t) == 8 ? INT64_MAX : INT32_MAX))
-#define TIME_T_MIN (-TIME_T_MAX - 1)
+#define TIME_T_MAX        ((time_t)(sizeof(time_t) == 8 ? INT64_MAX : INT32_MAX))
+#define TIME_T_MIN        (-TIME_T_MAX - 1)
 
 struct timespec filetime_to_timespec(int64_t ticks)
 {

@@ -141,8 +141,8 @@ const char *package_name(const struct package *p, uint32_t index);
 const char *package_short_name(const struct package *p, uint32_t index);
 
 /*
- * The child of DIR called NAME (LEN bytes, need not be NUL-terminated or valid UTF-8), or NODE_NONE.
- * An exact match wins; then a match under folding (src/fold.h), the first in node order if the
+ * The child of DIR called NAME (LEN bytes, need not be NUL-terminated or valid UTF-8), or
+ * NODE_NONE. An exact match wins; then a match under folding (src/fold.h), the first in node order if the
  * package is case_sensitive and has several; then an 8.3 name. With EXACT only the first of these.
  * Constant expected time, whatever the size of the directory; no allocation.
  */
@@ -172,9 +172,9 @@ int package_decode_block(const struct package *p, uint32_t index, const uint8_t 
                          struct codec_context *ctx, uint8_t *out, struct err *e) must_check;
 
 /*
- * The files of one extent whose bytes lie wholly inside block INDEX (small files that share it), in
- * the order of their bytes; files with the same bytes are next to each other, in node order. Returns
- * their number; *files is borrowed. Constant time.
+ * The files of one extent whose bytes lie wholly inside block INDEX (small files that share it),
+ * in the order of their bytes; files with the same bytes are next to each other, in node order.
+ * Returns their number; *files is borrowed. Constant time.
  */
 size_t package_block_files(const struct package *p, uint32_t index, const uint32_t **files);
 

@@ -20,12 +20,12 @@
 #include "src/fold.h"
 #include "src/package_private.h"
 
-#define NODES_MAX (UINT32_C(1) << 31)
-#define SD_BYTES_MAX (UINT32_C(1) << 20)
+#define NODES_MAX      (UINT32_C(1) << 31)
+#define SD_BYTES_MAX   (UINT32_C(1) << 20)
 #define PATH_BYTES_MAX 4095u /* PATH_MAX without its NUL */
 
-#define KNOWN_FLAGS                                                                      \
-    (NODE_DIR | NODE_USER_DATA | NODE_APPLICATION_DATA | NODE_OVERRIDE | NODE_HIDDEN |   \
+#define KNOWN_FLAGS                                                                                \
+    (NODE_DIR | NODE_USER_DATA | NODE_APPLICATION_DATA | NODE_OVERRIDE | NODE_HIDDEN |             \
      NODE_SYSTEM | NODE_READONLY | NODE_FILE_ID)
 
 static int check_counts(const struct package_counts *c, size_t *name_room, struct err *e)
@@ -125,8 +125,7 @@ static int copy_text(const char *text, const char *what, char **out, struct err 
         if (n <= 0)
             return err_set(e, ERR_BAD_NAME, "%s is not valid UTF-8 at byte %zu", what, i);
         if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-            return err_set(e, ERR_BAD_NAME, "%s holds control character U+%04X", what,
-                           (unsigned)c);
+            return err_set(e, ERR_BAD_NAME, "%s holds control character U+%04X", what, (unsigned)c);
         i += (size_t)n;
     }
     char *copy = strdup(text ? text : "");
@@ -248,11 +247,10 @@ int package_builder_add_extent(struct package_builder *b, const struct extent *x
         return err_set(e, ERR_BAD_EXTENT, "extent %u begins at byte %u of a block", n, x->from);
     if (x->block >= b->counts.blocks || add_overflows(x->length, (uint64_t)x->from, &end) ||
         (end - 1) / b->p->info.block_size >= b->counts.blocks - x->block)
-        return err_set(e, ERR_BAD_EXTENT, "extent %u: %llu bytes from block %u on; there are %u",
-                       n, (unsigned long long)x->length, x->block, b->counts.blocks);
-    b->p->extents[n] = (struct placed_extent){
-        .position = x->length, .block = x->block, .from = x->from
-    };
+        return err_set(e, ERR_BAD_EXTENT, "extent %u: %llu bytes from block %u on; there are %u", n,
+                       (unsigned long long)x->length, x->block, b->counts.blocks);
+    b->p->extents[n] =
+        (struct placed_extent){ .position = x->length, .block = x->block, .from = x->from };
     b->p->extent_count++;
     return 0;
 }
@@ -438,8 +436,7 @@ int package_builder_add_version(struct package_builder *b, const struct package_
         return rc;
     const struct package_version *before = n ? &b->p->versions[n - 1] : NULL;
     if (before && v->number <= before->number)
-        return err_set(e, ERR_CORRUPT, "version %u follows version %u", v->number,
-                       before->number);
+        return err_set(e, ERR_CORRUPT, "version %u follows version %u", v->number, before->number);
     if (v->first_new_block > b->counts.blocks ||
         (before && v->first_new_block < before->first_new_block))
         return err_set(e, ERR_CORRUPT, "version %u cannot begin at block %u", v->number,
@@ -460,8 +457,8 @@ int package_builder_add_sd(struct package_builder *b, const uint8_t *sd, size_t 
     if (!len)
         return err_set(e, ERR_CORRUPT, "security descriptor %u is empty", n + 1);
     if (len > SD_BYTES_MAX)
-        return err_set(e, ERR_LIMIT, "security descriptor %u of %zu bytes; %u are the limit",
-                       n + 1, len, SD_BYTES_MAX);
+        return err_set(e, ERR_LIMIT, "security descriptor %u of %zu bytes; %u are the limit", n + 1,
+                       len, SD_BYTES_MAX);
     size_t used = p->sd_end[n], need;
     if (add_overflows(used, len, &need))
         return err_nomem(e);

@@ -34,8 +34,8 @@
  *   whole blocks may share them freely (identical blocks are stored once). File sizes below 2^63,
  *   also together (ERR_LIMIT).
  *   Launch runs. Not empty, inside the blocks, not overlapping (ERR_CORRUPT).
- *   Versions. Numbers ascending, first new blocks not descending and within the blocks; the last one
- *   has the package's version GUID and number (ERR_CORRUPT). There may be none.
+ *   Versions. Numbers ascending, first new blocks not descending and within the blocks; the last
+ *   one has the package's version GUID and number (ERR_CORRUPT). There may be none.
  *   Security descriptors. Not empty (ERR_CORRUPT), up to 1 MiB each (ERR_LIMIT).
  */
 #ifndef SRC_PACKAGE_BUILDER_H
@@ -72,8 +72,8 @@ int package_builder_add_extent(struct package_builder *b, const struct extent *x
 /*
  * NODE supplies size, times, flags, sd, and child_count or extent_count; parent, first_child,
  * first_extent, name and the lengths are derived (breadth-first order makes them unambiguous, so
- * a loop cannot be expressed). NAME is empty for the root only; SHORT_NAME may be empty, and one that
- * equals NAME is dropped. FILE_ID is given exactly when the flags say NODE_FILE_ID.
+ * a loop cannot be expressed). NAME is empty for the root only; SHORT_NAME may be empty, and one
+ * that equals NAME is dropped. FILE_ID is given exactly when the flags say NODE_FILE_ID.
  */
 int package_builder_add_node(struct package_builder *b, const struct node *node, const char *name,
                              size_t name_len, const char *short_name, size_t short_len,

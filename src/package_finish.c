@@ -91,10 +91,10 @@ static int check_launch_runs(const struct package *p, struct err *e)
     if (!ranges)
         return err_nomem(e);
     for (uint32_t i = 0; i < count; i++)
-        ranges[i] = (struct range){ .start = p->launch_runs[i].first,
-                                    .end = (uint64_t)p->launch_runs[i].first +
-                                           p->launch_runs[i].count,
-                                    .index = i };
+        ranges[i] =
+            (struct range){ .start = p->launch_runs[i].first,
+                            .end = (uint64_t)p->launch_runs[i].first + p->launch_runs[i].count,
+                            .index = i };
     size_t bad = find_overlap(ranges, count);
     return bad ? err_set(e, ERR_CORRUPT, "launch runs %u and %u overlap", ranges[bad - 1].index,
                          ranges[bad].index)
@@ -154,9 +154,9 @@ static int check_file(struct package *p, const struct node *n, const uint32_t *p
             return err_set(e, ERR_BAD_EXTENT, "extent %u goes on after a short block",
                            n->first_extent + i);
         if (end > p->blocks[last].len)
-            return err_set(e, ERR_BAD_EXTENT, "extent %u ends at byte %llu of block %u, which has %u",
-                           n->first_extent + i, (unsigned long long)end, last,
-                           p->blocks[last].len);
+            return err_set(e, ERR_BAD_EXTENT,
+                           "extent %u ends at byte %llu of block %u, which has %u",
+                           n->first_extent + i, (unsigned long long)end, last, p->blocks[last].len);
         x->position = position;
         if (add_overflows(position, length, &sum) || sum > n->size)
             return err_set(e, ERR_BAD_EXTENT, "extents hold more than the %llu bytes of the file",
@@ -227,9 +227,9 @@ static void each_inside(const struct package *p, uint32_t *count, struct inside 
             if (last_block(p, x, end - x->position) != x->block)
                 continue;
             if (into)
-                into[count[x->block]] =
-                    (struct inside){ .from = x->from, .len = (uint32_t)(end - x->position),
-                                     .node = i };
+                into[count[x->block]] = (struct inside){ .from = x->from,
+                                                         .len = (uint32_t)(end - x->position),
+                                                         .node = i };
             count[x->block]++;
         }
     }
@@ -399,8 +399,8 @@ static int index_names(struct package *p, uint32_t short_count, struct err *e)
     }
     for (uint32_t i = 1; short_count && i < p->info.node_count; i++) {
         const struct node *n = &p->nodes[i];
-        if (!n->short_len || fold_equal(package_name(p, i), n->name_len, package_short_name(p, i),
-                                        n->short_len))
+        if (!n->short_len ||
+            fold_equal(package_name(p, i), n->name_len, package_short_name(p, i), n->short_len))
             continue;
         int rc = insert_short_name(p, i, e);
         if (rc)

@@ -12,7 +12,7 @@
 #include "src/package_builder.h"
 #include "tests/unit.h"
 
-#define BLOCK 4096u
+#define BLOCK      4096u
 #define DATA_START 1000u
 
 struct item {
@@ -114,7 +114,9 @@ static inline struct spec sound_spec(void)
     add_item(&s, file("Readme.txt", 200, 1));
     add_item(&s, file("empty.dat", 0, 0));
     add_item(&s, file("App.exe", 2 * BLOCK + 100, 1));
-    add_item(&s, file("Lib Gr\xc3\xb6\xc3\x9f" "e.dll", 300, 1));
+    add_item(&s, file("Lib Gr\xc3\xb6\xc3\x9f"
+                      "e.dll",
+                      300, 1));
     struct item longname = file("Long Name.data", 2 * BLOCK + 50, 3);
     longname.short_name = "LONGNA~1.DAT";
     longname.id = &some_id;
@@ -124,13 +126,13 @@ static inline struct spec sound_spec(void)
     add_item(&s, dir("Sub", 1));
     add_item(&s, file("deep", 200, 1));
 
-    add_extent(&s, 3, 100, 200);            /* Readme.txt */
-    add_extent(&s, 0, 0, 2 * BLOCK + 100);  /* App.exe */
-    add_extent(&s, 3, 300, 300);            /* Lib */
-    add_extent(&s, 4, 0, BLOCK);            /* Long Name */
+    add_extent(&s, 3, 100, 200);           /* Readme.txt */
+    add_extent(&s, 0, 0, 2 * BLOCK + 100); /* App.exe */
+    add_extent(&s, 3, 300, 300);           /* Lib */
+    add_extent(&s, 4, 0, BLOCK);           /* Long Name */
     add_extent(&s, 0, 0, BLOCK);
     add_extent(&s, 3, 0, 50);
-    add_extent(&s, 3, 100, 200);            /* deep: same content as Readme.txt */
+    add_extent(&s, 3, 100, 200); /* deep: same content as Readme.txt */
 
     s.runs[0] = (struct block_run){ 3, 1 };
     s.runs[1] = (struct block_run){ 0, 3 };
@@ -146,8 +148,8 @@ static inline struct spec sound_spec(void)
 }
 
 /* How many of each are really added; a test lowers the announced count or this. */
-static inline int add_all(struct package_builder *b, const struct spec *s, const struct package_counts *n,
-                   struct err *e)
+static inline int add_all(struct package_builder *b, const struct spec *s,
+                          const struct package_counts *n, struct err *e)
 {
     int rc = package_builder_set_info(b, &s->info, e);
 
@@ -157,10 +159,9 @@ static inline int add_all(struct package_builder *b, const struct spec *s, const
         rc = package_builder_add_extent(b, &s->extents[i], e);
     for (uint32_t i = 0; !rc && i < n->nodes; i++) {
         const struct item *it = &s->items[i];
-        rc = package_builder_add_node(b, &it->node, it->name,
-                                      it->name_len ? it->name_len : strlen(it->name),
-                                      it->short_name, it->short_name ? strlen(it->short_name) : 0,
-                                      it->id, e);
+        rc = package_builder_add_node(
+            b, &it->node, it->name, it->name_len ? it->name_len : strlen(it->name), it->short_name,
+            it->short_name ? strlen(it->short_name) : 0, it->id, e);
     }
     for (uint32_t i = 0; !rc && i < n->launch_runs; i++)
         rc = package_builder_add_launch_run(b, s->runs[i], e);
@@ -172,7 +173,7 @@ static inline int add_all(struct package_builder *b, const struct spec *s, const
 }
 
 static inline int build_announcing(const struct spec *s, const struct package_counts *announced,
-                            struct package **out, struct err *e)
+                                   struct package **out, struct err *e)
 {
     struct package_builder *b = NULL;
 

@@ -8,7 +8,7 @@
 
 #include "tests/unit.h"
 
-#define LEN 10000u
+#define LEN   10000u
 #define GUARD 0xa5
 
 static const enum codec compressing[] = { CODEC_ZLIB, CODEC_BZIP2, CODEC_ZSTD };
@@ -110,8 +110,8 @@ static void every_level_survives_the_way_there_and_back(void)
             long n = codec_encode(ctx, compressing[i], level, text, LEN, stored, NULL);
             CU_ASSERT_FATAL(n > 0 && n < (long)LEN);
             memset(out, 0, sizeof out);
-            CU_ASSERT_EQUAL(
-                codec_decode(ctx, compressing[i], stored, (size_t)n, out, LEN, NULL), 0);
+            CU_ASSERT_EQUAL(codec_decode(ctx, compressing[i], stored, (size_t)n, out, LEN, NULL),
+                            0);
             CU_ASSERT_EQUAL(memcmp(out, text, LEN), 0);
         }
     }
@@ -367,10 +367,9 @@ static void zlib_data_without_its_wrapper_is_refused(void)
 
 static void sha256_agrees_with_the_standard(void)
 {
-    static const uint8_t abc[] = { 0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
-                                   0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
-                                   0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c,
-                                   0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad };
+    static const uint8_t abc[] = { 0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40,
+                                   0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17,
+                                   0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad };
     static const uint8_t empty[] = { 0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14,
                                      0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
                                      0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c,
@@ -387,23 +386,14 @@ static void sha256_agrees_with_the_standard(void)
     codec_context_free(ctx);
 }
 
-UNIT_MAIN("codec",
-          TEST(names_and_values_agree),
-          TEST(every_level_survives_the_way_there_and_back),
-          TEST(largest_and_smallest_blocks_survive),
-          TEST(encoding_is_deterministic),
-          TEST(noise_is_not_made_larger),
-          TEST(levels_out_of_range_are_refused),
-          TEST(unknown_codecs_are_refused),
-          TEST(raw_bytes_are_copied_when_the_length_is_right),
-          TEST(data_of_another_length_is_refused),
-          TEST(data_cut_off_anywhere_is_refused),
-          TEST(garbage_behind_the_data_is_refused),
-          TEST(damaged_data_never_does_harm),
-          TEST(nothing_and_noise_are_refused),
-          TEST(zstd_frame_without_its_size_is_refused),
+UNIT_MAIN("codec", TEST(names_and_values_agree), TEST(every_level_survives_the_way_there_and_back),
+          TEST(largest_and_smallest_blocks_survive), TEST(encoding_is_deterministic),
+          TEST(noise_is_not_made_larger), TEST(levels_out_of_range_are_refused),
+          TEST(unknown_codecs_are_refused), TEST(raw_bytes_are_copied_when_the_length_is_right),
+          TEST(data_of_another_length_is_refused), TEST(data_cut_off_anywhere_is_refused),
+          TEST(garbage_behind_the_data_is_refused), TEST(damaged_data_never_does_harm),
+          TEST(nothing_and_noise_are_refused), TEST(zstd_frame_without_its_size_is_refused),
           TEST(zstd_frame_with_a_checksum_is_checked),
           TEST(zstd_frame_that_needs_a_dictionary_is_refused),
-          TEST(zstd_skippable_frames_are_refused),
-          TEST(zlib_data_without_its_wrapper_is_refused),
+          TEST(zstd_skippable_frames_are_refused), TEST(zlib_data_without_its_wrapper_is_refused),
           TEST(sha256_agrees_with_the_standard))

@@ -51,9 +51,9 @@ static void fold_maps_ascii_letters_only(void)
 static void fold_maps_letters_of_many_scripts(void)
 {
     static const uint32_t pairs[][2] = {
-        { 0xe4, 0xc4 },     { 0xff, 0x178 },   { 0x101, 0x100 },   { 0x1c6, 0x1c4 },
-        { 0x250, 0x2c6f },  { 0x3b1, 0x391 },  { 0x3c3, 0x3a3 },   { 0x3c2, 0x3a3 },
-        { 0x430, 0x410 },   { 0x451, 0x401 },  { 0x561, 0x531 },   { 0x1e01, 0x1e00 },
+        { 0xe4, 0xc4 },     { 0xff, 0x178 },    { 0x101, 0x100 }, { 0x1c6, 0x1c4 },
+        { 0x250, 0x2c6f },  { 0x3b1, 0x391 },   { 0x3c3, 0x3a3 }, { 0x3c2, 0x3a3 },
+        { 0x430, 0x410 },   { 0x451, 0x401 },   { 0x561, 0x531 }, { 0x1e01, 0x1e00 },
         { 0x24d0, 0x24b6 }, { 0xff41, 0xff21 },
     };
 
@@ -150,10 +150,10 @@ static void equal_takes_invalid_bytes_for_themselves_only(void)
 {
     CU_ASSERT(equal("a\xff", "A\xff"));
     CU_ASSERT(!equal("\xff", "\xfe"));
-    CU_ASSERT(!equal("\xe4", "\xc4"));         /* Latin-1 letters */
+    CU_ASSERT(!equal("\xe4", "\xc4")); /* Latin-1 letters */
     CU_ASSERT(!equal("\xc3", "\xc3\xb6"));
     CU_ASSERT(!equal("\xed\xa0\x80", "\xed\xa0\x81")); /* surrogates */
-    CU_ASSERT(!equal("\xc1\x81", "A"));        /* overlong */
+    CU_ASSERT(!equal("\xc1\x81", "A"));                /* overlong */
 }
 
 static void compare_orders_by_folded_code_point(void)
@@ -179,7 +179,8 @@ static void compare_orders_equal_names_by_bytes(void)
 
 static void hash_agrees_with_the_reference(void)
 {
-    /* openssl mac -macopt c-rounds:1 -macopt d-rounds:3 -macopt size:8 -macopt hexkey:... SIPHASH */
+    /* openssl mac -macopt c-rounds:1 -macopt d-rounds:3 -macopt size:8 -macopt hexkey:... SIPHASH
+     */
     static const uint64_t zero[2] = { 0 };
     static const uint64_t key[2] = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
 
@@ -198,8 +199,14 @@ static void hash_is_the_same_for_equal_names(void)
     CU_ASSERT_EQUAL(hash("readme.txt"), hash("README.TXT"));
     CU_ASSERT_EQUAL(hash("Gr" O_UMLAUT SHARP_S "e of a long name"),
                     hash("gR" O_CAPITAL SHARP_S "E OF A LONG NAME"));
-    CU_ASSERT_EQUAL(hash("\xc9\x90" "1234567890"), hash("\xe2\xb1\xaf" "1234567890"));
-    CU_ASSERT_EQUAL(hash("\xff" "abcdefghijk"), hash("\xff" "ABCDEFGHIJK"));
+    CU_ASSERT_EQUAL(hash("\xc9\x90"
+                         "1234567890"),
+                    hash("\xe2\xb1\xaf"
+                         "1234567890"));
+    CU_ASSERT_EQUAL(hash("\xff"
+                         "abcdefghijk"),
+                    hash("\xff"
+                         "ABCDEFGHIJK"));
 }
 
 static void hash_depends_on_key_salt_name_and_length(void)
@@ -270,7 +277,7 @@ static void name_check_refuses_invalid_utf8(void)
     REFUSED("a\xc3");
     REFUSED("\xc3(");
     REFUSED("\x80");
-    REFUSED("\xc0\xaf");         /* overlong '/' */
+    REFUSED("\xc0\xaf"); /* overlong '/' */
     REFUSED("\xe0\x80\xaf");
     REFUSED("\xc1\x9c");         /* overlong '\' */
     REFUSED("\xed\xa0\x80");     /* surrogate */
@@ -294,11 +301,11 @@ static void name_check_works_without_err(void)
 
 static void dos_names_are_recognised(void)
 {
-    static const char *const yes[] = { "A", "A.B", "LONGNA~1.DAT", "12345678.123", "12345678",
-                                       "!#$%&'()", "-@^_`{}~.X-1" };
-    static const char *const no[] = { "", ".", "..", ".A", "A.", "a", "A.b", "123456789",
-                                      "A.1234", "A.B.C", "A B", "A/B", "A\\B", "A+B", "A:B",
-                                      "\xc3\x84", "A.\xc3" };
+    static const char *const yes[] = { "A",        "A.B",      "LONGNA~1.DAT", "12345678.123",
+                                       "12345678", "!#$%&'()", "-@^_`{}~.X-1" };
+    static const char *const no[] = { "",     ".",         "..",     ".A",       "A.",    "a",
+                                      "A.b",  "123456789", "A.1234", "A.B.C",    "A B",   "A/B",
+                                      "A\\B", "A+B",       "A:B",    "\xc3\x84", "A.\xc3" };
 
     for (size_t i = 0; i < ARRAY_LEN(yes); i++)
         CU_ASSERT(name_is_8_3(yes[i], strlen(yes[i])));
@@ -307,25 +314,15 @@ static void dos_names_are_recognised(void)
     CU_ASSERT(!name_is_8_3("A\0B", 3));
 }
 
-UNIT_MAIN("fold",
-          TEST(fold_maps_ascii_letters_only),
-          TEST(fold_maps_letters_of_many_scripts),
-          TEST(fold_leaves_what_ntfs_leaves),
-          TEST(fold_never_maps_into_ascii_or_out_of_the_bmp),
-          TEST(fold_twice_is_fold_once),
-          TEST(equal_ignores_case_at_every_length),
-          TEST(equal_does_not_take_symbols_for_letters),
-          TEST(equal_folds_other_scripts),
+UNIT_MAIN("fold", TEST(fold_maps_ascii_letters_only), TEST(fold_maps_letters_of_many_scripts),
+          TEST(fold_leaves_what_ntfs_leaves), TEST(fold_never_maps_into_ascii_or_out_of_the_bmp),
+          TEST(fold_twice_is_fold_once), TEST(equal_ignores_case_at_every_length),
+          TEST(equal_does_not_take_symbols_for_letters), TEST(equal_folds_other_scripts),
           TEST(equal_takes_invalid_bytes_for_themselves_only),
-          TEST(compare_orders_by_folded_code_point),
-          TEST(compare_orders_equal_names_by_bytes),
-          TEST(hash_agrees_with_the_reference),
-          TEST(hash_is_the_same_for_equal_names),
+          TEST(compare_orders_by_folded_code_point), TEST(compare_orders_equal_names_by_bytes),
+          TEST(hash_agrees_with_the_reference), TEST(hash_is_the_same_for_equal_names),
           TEST(hash_depends_on_key_salt_name_and_length),
-          TEST(name_check_allows_what_linux_can_hold),
-          TEST(name_check_refuses_separators_and_dots),
-          TEST(name_check_refuses_control_characters),
-          TEST(name_check_refuses_invalid_utf8),
-          TEST(name_check_refuses_names_too_long),
-          TEST(name_check_works_without_err),
+          TEST(name_check_allows_what_linux_can_hold), TEST(name_check_refuses_separators_and_dots),
+          TEST(name_check_refuses_control_characters), TEST(name_check_refuses_invalid_utf8),
+          TEST(name_check_refuses_names_too_long), TEST(name_check_works_without_err),
           TEST(dos_names_are_recognised))

@@ -8,8 +8,8 @@
 
 #define TEXT "0F1E2D3C-4B5A-6978-8796-A5B4C3D2E1F0"
 
-static const struct guid known = { { 0x0f, 0x1e, 0x2d, 0x3c, 0x4b, 0x5a, 0x69, 0x78, 0x87, 0x96, 0xa5,
-                                     0xb4, 0xc3, 0xd2, 0xe1, 0xf0 } };
+static const struct guid known = { { 0x0f, 0x1e, 0x2d, 0x3c, 0x4b, 0x5a, 0x69, 0x78, 0x87, 0x96,
+                                     0xa5, 0xb4, 0xc3, 0xd2, 0xe1, 0xf0 } };
 
 static void format_writes_upper_case_without_braces(void)
 {
@@ -52,7 +52,8 @@ static void parse_refuses_everything_else(void)
         "0F1E2D3C+4B5A-6978-8796-A5B4C3D2E1F0",
         "0F1E2D3-C4B5A-6978-8796-A5B4C3D2E1F0",
         "0F1E2D3C-4B5A-6978-8796-A5B4C3D2E1 0",
-        "\xef\xbc\x90" "F1E2D3C-4B5A-6978-8796-A5B4C3D2E1",
+        "\xef\xbc\x90"
+        "F1E2D3C-4B5A-6978-8796-A5B4C3D2E1",
     };
     struct guid g = known;
 

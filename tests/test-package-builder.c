@@ -52,7 +52,8 @@ static void set_short_name(struct spec *s, uint32_t index, const char *name)
     s->counts.name_bytes += names_of(&s->items[index]);
 }
 
-/* --- counts ------------------------------------------------------------------------------------ */
+/* --- counts ------------------------------------------------------------------------------------
+ */
 
 static void fewer_items_than_announced_are_refused(void)
 {
@@ -84,7 +85,7 @@ static void more_items_than_announced_are_refused(void)
         size_t field;
         enum err_kind want;
     } rows[] = {
-        { offsetof(struct package_counts, nodes), ERR_BAD_TREE },   /* children first */
+        { offsetof(struct package_counts, nodes), ERR_BAD_TREE }, /* children first */
         { offsetof(struct package_counts, extents), ERR_CORRUPT },
         { offsetof(struct package_counts, blocks), ERR_CORRUPT },
         { offsetof(struct package_counts, launch_runs), ERR_CORRUPT },
@@ -170,7 +171,8 @@ static void builder_is_empty_after_finish(void)
     package_free(p);
 }
 
-/* --- information ------------------------------------------------------------------------------- */
+/* --- information -------------------------------------------------------------------------------
+ */
 
 static void unknown_block_sizes_are_refused(void)
 {
@@ -245,7 +247,8 @@ static void layout_that_contradicts_itself_is_refused(void)
     REFUSED(&s, ERR_LIMIT);
 }
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------------
+ */
 
 static void names_linux_cannot_hold_are_refused_with_their_directory(void)
 {
@@ -253,8 +256,8 @@ static void names_linux_cannot_hold_are_refused_with_their_directory(void)
         const char *name;
         size_t len;
     } bad[] = {
-        { ".", 1 }, { "..", 2 }, { "a/b", 3 }, { "a\\b", 3 }, { "a\0b", 3 }, { "\n", 1 },
-        { "\xff", 1 }, { "\xed\xa0\x80", 3 }, { "\xc0\xae", 2 },
+        { ".", 1 },  { "..", 2 },   { "a/b", 3 },          { "a\\b", 3 },     { "a\0b", 3 },
+        { "\n", 1 }, { "\xff", 1 }, { "\xed\xa0\x80", 3 }, { "\xc0\xae", 2 },
     };
     struct package *p;
     struct err e;
@@ -305,10 +308,16 @@ static void names_equal_under_folding_are_refused_with_their_path(void)
     CU_ASSERT_EQUAL(e.kind, ERR_DUPLICATE_NAME);
     CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "Bin/aPP.EXE"));
     s = sound_spec();
-    rename_node(&s, APP, "LIB GR\xc3\x96\xc3\x9f" "E.DLL", 15);
+    rename_node(&s, APP,
+                "LIB GR\xc3\x96\xc3\x9f"
+                "E.DLL",
+                15);
     REFUSED(&s, ERR_DUPLICATE_NAME);
     s = sound_spec();
-    rename_node(&s, APP, "lib gr\xc3\x96" "SSE.DLL", 15);
+    rename_node(&s, APP,
+                "lib gr\xc3\x96"
+                "SSE.DLL",
+                15);
     REFUSED(&s, ERR_NONE);
 }
 
@@ -391,7 +400,8 @@ static void paths_longer_than_linux_takes_are_refused(void)
     }
 }
 
-/* --- tree -------------------------------------------------------------------------------------- */
+/* --- tree --------------------------------------------------------------------------------------
+ */
 
 static void root_must_be_a_directory_without_name(void)
 {
@@ -470,7 +480,8 @@ static void any_time_is_taken(void)
     REFUSED(&s, ERR_NONE);
 }
 
-/* --- blocks ------------------------------------------------------------------------------------ */
+/* --- blocks ------------------------------------------------------------------------------------
+ */
 
 static void block_lengths_are_checked(void)
 {
@@ -546,7 +557,8 @@ static void blocks_may_lie_in_any_order(void)
     REFUSED(&s, ERR_CORRUPT);
 }
 
-/* --- extents ----------------------------------------------------------------------------------- */
+/* --- extents -----------------------------------------------------------------------------------
+ */
 
 static void extents_outside_the_blocks_are_refused(void)
 {
@@ -554,20 +566,19 @@ static void extents_outside_the_blocks_are_refused(void)
         uint32_t block, from;
         uint64_t length;
     } bad[] = {
-        { 3, 100, 0 },                            /* empty */
-        { 5, 0, 200 }, { UINT32_MAX, 0, 200 },    /* no such block */
-        { 3, BLOCK, 200 }, { 3, UINT32_MAX, 200 },
-        { 3, 900, 200 }, { 3, 801, 200 },         /* beyond the bytes of the block */
-        { 4, BLOCK - 100, 200 },                  /* beyond the last block */
-        { 2, 50, 200 },                           /* over the end of a short block */
-        { 3, 100, UINT64_MAX }, { 3, 100, UINT64_MAX - 100 },
-        { 3, 100, (uint64_t)1 << 40 },
+        { 3, 100, 0 },                                   /* empty */
+        { 5, 0, 200 },           { UINT32_MAX, 0, 200 }, /* no such block */
+        { 3, BLOCK, 200 },       { 3, UINT32_MAX, 200 },       { 3, 900, 200 },
+        { 3, 801, 200 },         /* beyond the bytes of the block */
+        { 4, BLOCK - 100, 200 }, /* beyond the last block */
+        { 2, 50, 200 },          /* over the end of a short block */
+        { 3, 100, UINT64_MAX },  { 3, 100, UINT64_MAX - 100 }, { 3, 100, (uint64_t)1 << 40 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct spec s = sound_spec();
-        s.extents[0] = (struct extent){ .block = bad[i].block, .from = bad[i].from,
-                                        .length = bad[i].length };
+        s.extents[0] =
+            (struct extent){ .block = bad[i].block, .from = bad[i].from, .length = bad[i].length };
         REFUSED(&s, ERR_BAD_EXTENT);
     }
 }
@@ -644,10 +655,11 @@ static void small_extents_that_overlap_are_refused(void)
         uint32_t from;
         uint64_t length;
         enum err_kind want;
-    } rows[] = { /* Lib beside Readme.txt and deep, both [100, 300) of block 3; [0, 50) of Long Name */
-        { 299, 300, ERR_BAD_EXTENT }, { 50, 51, ERR_BAD_EXTENT },  { 100, 199, ERR_BAD_EXTENT },
+    } rows[] = {
+        /* Lib beside Readme.txt and deep, both [100, 300) of block 3; [0, 50) of Long Name */
+        { 299, 300, ERR_BAD_EXTENT }, { 50, 51, ERR_BAD_EXTENT },   { 100, 199, ERR_BAD_EXTENT },
         { 100, 201, ERR_BAD_EXTENT }, { 101, 199, ERR_BAD_EXTENT }, { 150, 10, ERR_BAD_EXTENT },
-        { 40, 400, ERR_BAD_EXTENT },  { 100, 200, ERR_NONE },      { 50, 50, ERR_NONE },
+        { 40, 400, ERR_BAD_EXTENT },  { 100, 200, ERR_NONE },       { 50, 50, ERR_NONE },
         { 300, 700, ERR_NONE },       { 0, 1000, ERR_NONE }, /* all of the block */
     };
 
@@ -669,7 +681,8 @@ static void runs_of_blocks_may_be_shared(void)
     REFUSED(&s, ERR_NONE);
 }
 
-/* --- launch runs, versions, security descriptors ----------------------------------------------- */
+/* --- launch runs, versions, security descriptors -----------------------------------------------
+ */
 
 static void launch_runs_are_checked(void)
 {
@@ -677,10 +690,16 @@ static void launch_runs_are_checked(void)
         struct block_run run;
         enum err_kind want;
     } rows[] = {
-        { { 3, 0 }, ERR_CORRUPT }, { { 5, 1 }, ERR_CORRUPT }, { { 4, 2 }, ERR_CORRUPT },
-        { { 4, UINT32_MAX }, ERR_CORRUPT }, { { UINT32_MAX, 1 }, ERR_CORRUPT },
-        { { 0, 1 }, ERR_CORRUPT }, { { 2, 1 }, ERR_CORRUPT }, { { 0, 5 }, ERR_CORRUPT },
-        { { 3, 2 }, ERR_NONE }, { { 4, 1 }, ERR_NONE },
+        { { 3, 0 }, ERR_CORRUPT },
+        { { 5, 1 }, ERR_CORRUPT },
+        { { 4, 2 }, ERR_CORRUPT },
+        { { 4, UINT32_MAX }, ERR_CORRUPT },
+        { { UINT32_MAX, 1 }, ERR_CORRUPT },
+        { { 0, 1 }, ERR_CORRUPT },
+        { { 2, 1 }, ERR_CORRUPT },
+        { { 0, 5 }, ERR_CORRUPT },
+        { { 3, 2 }, ERR_NONE },
+        { { 4, 1 }, ERR_NONE },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -770,45 +789,27 @@ static void long_paths_are_shortened_in_messages(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "separator"));
 }
 
-UNIT_MAIN("package builder",
-          TEST(fewer_items_than_announced_are_refused),
-          TEST(more_items_than_announced_are_refused),
-          TEST(counts_that_cannot_be_are_refused),
-          TEST(calls_out_of_order_are_refused),
-          TEST(builder_is_empty_after_finish),
-          TEST(unknown_block_sizes_are_refused),
-          TEST(unknown_codec_is_refused),
-          TEST(package_and_root_names_are_checked),
-          TEST(layout_that_contradicts_itself_is_refused),
-          TEST(names_linux_cannot_hold_are_refused_with_their_directory),
-          TEST(empty_and_too_long_names_are_refused),
-          TEST(invalid_8_3_names_are_refused),
-          TEST(names_equal_under_folding_are_refused_with_their_path),
-          TEST(same_name_in_two_directories_is_fine),
-          TEST(case_sensitive_package_refuses_the_same_bytes_only),
-          TEST(too_many_names_that_differ_in_case_only_are_refused),
-          TEST(same_8_3_name_twice_is_refused),
-          TEST(short_name_equal_to_the_name_is_dropped),
-          TEST(paths_longer_than_linux_takes_are_refused),
-          TEST(root_must_be_a_directory_without_name),
-          TEST(child_counts_must_sum_up),
-          TEST(sub_tree_that_holds_itself_is_refused),
-          TEST(node_fields_that_make_no_sense_are_refused),
-          TEST(any_time_is_taken),
-          TEST(block_lengths_are_checked),
-          TEST(blocks_outside_the_container_are_refused),
-          TEST(overlapping_blocks_are_refused),
-          TEST(blocks_may_lie_in_any_order),
-          TEST(extents_outside_the_blocks_are_refused),
-          TEST(extent_that_crosses_a_short_block_is_refused),
-          TEST(extents_must_be_as_long_as_their_file),
-          TEST(file_sizes_beyond_2_63_are_refused),
-          TEST(empty_files_and_only_those_have_no_extents),
-          TEST(every_extent_belongs_to_exactly_one_file),
-          TEST(small_extents_that_overlap_are_refused),
-          TEST(runs_of_blocks_may_be_shared),
-          TEST(launch_runs_are_checked),
-          TEST(version_history_is_checked),
-          TEST(security_descriptors_have_sane_lengths),
-          TEST(errors_need_no_struct_err),
-          TEST(long_paths_are_shortened_in_messages))
+UNIT_MAIN(
+    "package builder", TEST(fewer_items_than_announced_are_refused),
+    TEST(more_items_than_announced_are_refused), TEST(counts_that_cannot_be_are_refused),
+    TEST(calls_out_of_order_are_refused), TEST(builder_is_empty_after_finish),
+    TEST(unknown_block_sizes_are_refused), TEST(unknown_codec_is_refused),
+    TEST(package_and_root_names_are_checked), TEST(layout_that_contradicts_itself_is_refused),
+    TEST(names_linux_cannot_hold_are_refused_with_their_directory),
+    TEST(empty_and_too_long_names_are_refused), TEST(invalid_8_3_names_are_refused),
+    TEST(names_equal_under_folding_are_refused_with_their_path),
+    TEST(same_name_in_two_directories_is_fine),
+    TEST(case_sensitive_package_refuses_the_same_bytes_only),
+    TEST(too_many_names_that_differ_in_case_only_are_refused), TEST(same_8_3_name_twice_is_refused),
+    TEST(short_name_equal_to_the_name_is_dropped), TEST(paths_longer_than_linux_takes_are_refused),
+    TEST(root_must_be_a_directory_without_name), TEST(child_counts_must_sum_up),
+    TEST(sub_tree_that_holds_itself_is_refused), TEST(node_fields_that_make_no_sense_are_refused),
+    TEST(any_time_is_taken), TEST(block_lengths_are_checked),
+    TEST(blocks_outside_the_container_are_refused), TEST(overlapping_blocks_are_refused),
+    TEST(blocks_may_lie_in_any_order), TEST(extents_outside_the_blocks_are_refused),
+    TEST(extent_that_crosses_a_short_block_is_refused), TEST(extents_must_be_as_long_as_their_file),
+    TEST(file_sizes_beyond_2_63_are_refused), TEST(empty_files_and_only_those_have_no_extents),
+    TEST(every_extent_belongs_to_exactly_one_file), TEST(small_extents_that_overlap_are_refused),
+    TEST(runs_of_blocks_may_be_shared), TEST(launch_runs_are_checked),
+    TEST(version_history_is_checked), TEST(security_descriptors_have_sane_lengths),
+    TEST(errors_need_no_struct_err), TEST(long_paths_are_shortened_in_messages))

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "src/codec.h"
+#include "src/fold.h"
 #include "src/package_builder.h"
 #include "tests/package_spec.h"
 #include "tests/unit.h"
@@ -65,7 +66,10 @@ static void lookup_finds_names_in_any_case(void)
 
     CU_ASSERT_EQUAL(find(p, ROOT, "Bin"), BIN);
     CU_ASSERT_EQUAL(find(p, ROOT, "BIN"), BIN);
-    CU_ASSERT_EQUAL(find(p, BIN, "lib gr\xc3\x96\xc3\x9f" "E.DLL"), LIB);
+    CU_ASSERT_EQUAL(find(p, BIN,
+                         "lib gr\xc3\x96\xc3\x9f"
+                         "E.DLL"),
+                    LIB);
     CU_ASSERT_EQUAL(find(p, BIN, "lib GROSSE.DLL"), NODE_NONE);
     CU_ASSERT_EQUAL(find(p, SUB, "DEEP"), DEEP);
     package_free(p);
@@ -180,6 +184,93 @@ static void lookup_finds_each_of_many_children(void)
     CU_ASSERT_EQUAL(wrong, 0);
     CU_ASSERT(package_memory(p) < 100 * COUNT);
     package_free(p);
+}
+
+static void lookup_finds_each_of_many_8_3_names(void)
+{
+    enum { COUNT = 5000 };
+    struct package_counts counts = { .nodes = COUNT + 1, .name_bytes = COUNT * 32 };
+    struct spec s = empty_spec();
+    struct package_builder *b;
+    struct package *p;
+    char name[32], short_name[16];
+
+    CU_ASSERT_EQUAL_FATAL(package_builder_new(&counts, &b, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(package_builder_set_info(b, &s.info, NULL), 0);
+    struct node root = { .flags = NODE_DIR, .child_count = COUNT }, child = { 0 };
+    CU_ASSERT_EQUAL_FATAL(package_builder_add_node(b, &root, "", 0, "", 0, NULL, NULL), 0);
+    for (unsigned i = 0; i < COUNT; i++) {
+        (void)snprintf(name, sizeof name, "long name %u", i);
+        (void)snprintf(short_name, sizeof short_name, "LO%04X~1", i);
+        if (package_builder_add_node(b, &child, name, strlen(name), short_name, strlen(short_name),
+                                     NULL, NULL))
+            CU_FAIL_FATAL("not added");
+    }
+    CU_ASSERT_EQUAL_FATAL(package_builder_finish(b, &p, NULL), 0);
+    package_builder_free(b);
+
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < COUNT; i++) {
+        (void)snprintf(name, sizeof name, "LONG name %u", i);
+        (void)snprintf(short_name, sizeof short_name, "Lo%04x~1", i);
+        wrong += find(p, ROOT, name) != i + 1;
+        wrong += find(p, ROOT, short_name) != i + 1;
+        wrong += strlen(package_short_name(p, i + 1)) != 8;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    package_free(p);
+}
+
+/* Name I of all with one to three letters out of a few that fold in pairs; their number in all. */
+static unsigned small_name(unsigned i, char out[8])
+{
+    static const char *const letters[] = { "a", "A", "b", "B", "\xc3\xa4", "\xc3\x84" };
+
+    out[0] = '\0';
+    for (unsigned rest = i + 1; rest; rest = (rest - 1) / 6)
+        strcat(out, letters[(rest - 1) % 6]);
+    return 6 + 36 + 216;
+}
+
+/* What lookup has to find, found the long way round. */
+static uint32_t scan(const struct package *p, const char *name, bool exact)
+{
+    uint32_t folded = NODE_NONE;
+
+    for (uint32_t i = 1; i < package_info(p)->node_count; i++) {
+        const char *its = package_name(p, i);
+        if (!strcmp(its, name))
+            return i;
+        if (!exact && folded == NODE_NONE && fold_equal(its, strlen(its), name, strlen(name)))
+            folded = i;
+    }
+    return folded;
+}
+
+static void lookup_agrees_with_a_scan_of_the_directory(void)
+{
+    char names[80][8], name[8];
+    unsigned wrong = 0;
+
+    for (unsigned round = 0; round < 20; round++) {
+        struct spec s = empty_spec();
+        unsigned count = small_name(0, name), step = 5 + 2 * round;
+        s.info.case_sensitive = true;
+        add_item(&s, dir("", 0));
+        for (unsigned i = 0; i < 79 && i * step < count; i++) {
+            (void)small_name(i * step, names[i]);
+            add_item(&s, file(names[i], 0, 0));
+            s.items[ROOT].node.child_count++;
+        }
+        struct package *p = build(&s);
+        for (unsigned i = 0; i < count; i++) {
+            (void)small_name(i, name);
+            wrong += find(p, ROOT, name) != scan(p, name, false);
+            wrong += package_lookup(p, ROOT, name, strlen(name), true) != scan(p, name, true);
+        }
+        package_free(p);
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
 }
 
 static void resolve_follows_both_separators(void)
@@ -480,8 +571,10 @@ static void filetime_converts_known_times(void)
 
 static void filetime_survives_the_way_there_and_back(void)
 {
-    static const int64_t ticks[] = { INT64_MIN, INT64_MIN + 1, -10000001, -1, 0, 1, 10000000,
-                                     INT64_C(128930364000000001), INT64_MAX };
+    static const int64_t ticks[] = {
+        INT64_MIN, INT64_MIN + 1, -10000001, -1, 0, 1, 10000000, INT64_C(128930364000000001),
+        INT64_MAX
+    };
     for (size_t i = 0; i < ARRAY_LEN(ticks); i++)
         CU_ASSERT_EQUAL(filetime_from_timespec(filetime_to_timespec(ticks[i])), ticks[i]);
 }
@@ -497,31 +590,21 @@ static void filetime_is_clamped_when_it_does_not_fit(void)
     CU_ASSERT_EQUAL(filetime_from_timespec(beyond), INT64_MAX);
 }
 
-UNIT_MAIN("package",
-          TEST(sound_package_is_built),
-          TEST(nodes_know_parent_children_and_names),
-          TEST(lookup_finds_names_in_any_case),
-          TEST(lookup_finds_8_3_names),
-          TEST(lookup_finds_nothing_where_nothing_is),
-          TEST(lookup_takes_only_the_exact_name_when_asked),
-          TEST(lookup_prefers_exact_then_first_in_case_sensitive_package),
-          TEST(lookup_prefers_long_names_to_8_3_names),
-          TEST(lookup_finds_each_of_many_children),
-          TEST(resolve_follows_both_separators),
-          TEST(resolve_refuses_parents_and_what_is_below_files),
-          TEST(path_joins_names_from_the_root),
-          TEST(map_splits_one_extent_at_blocks),
-          TEST(map_crosses_extents),
-          TEST(map_gives_no_more_than_asked_and_nothing_past_the_end),
-          TEST(block_files_are_those_of_one_extent_in_byte_order),
-          TEST(security_descriptors_are_kept_by_id),
-          TEST(file_id_is_the_stored_one),
-          TEST(file_ids_of_many_nodes_are_not_mixed_up),
-          TEST(file_id_is_derived_from_package_and_path_otherwise),
-          TEST(block_is_decoded_when_its_hash_is_right),
-          TEST(block_is_refused_when_its_hash_is_wrong),
-          TEST(block_of_right_hash_and_wrong_content_is_refused),
-          TEST(memory_is_about_what_the_tables_need),
-          TEST(filetime_converts_known_times),
-          TEST(filetime_survives_the_way_there_and_back),
-          TEST(filetime_is_clamped_when_it_does_not_fit))
+UNIT_MAIN(
+    "package", TEST(sound_package_is_built), TEST(nodes_know_parent_children_and_names),
+    TEST(lookup_finds_names_in_any_case), TEST(lookup_finds_8_3_names),
+    TEST(lookup_finds_nothing_where_nothing_is), TEST(lookup_takes_only_the_exact_name_when_asked),
+    TEST(lookup_prefers_exact_then_first_in_case_sensitive_package),
+    TEST(lookup_prefers_long_names_to_8_3_names), TEST(lookup_finds_each_of_many_children),
+    TEST(lookup_finds_each_of_many_8_3_names), TEST(lookup_agrees_with_a_scan_of_the_directory),
+    TEST(resolve_follows_both_separators), TEST(resolve_refuses_parents_and_what_is_below_files),
+    TEST(path_joins_names_from_the_root), TEST(map_splits_one_extent_at_blocks),
+    TEST(map_crosses_extents), TEST(map_gives_no_more_than_asked_and_nothing_past_the_end),
+    TEST(block_files_are_those_of_one_extent_in_byte_order),
+    TEST(security_descriptors_are_kept_by_id), TEST(file_id_is_the_stored_one),
+    TEST(file_ids_of_many_nodes_are_not_mixed_up),
+    TEST(file_id_is_derived_from_package_and_path_otherwise),
+    TEST(block_is_decoded_when_its_hash_is_right), TEST(block_is_refused_when_its_hash_is_wrong),
+    TEST(block_of_right_hash_and_wrong_content_is_refused),
+    TEST(memory_is_about_what_the_tables_need), TEST(filetime_converts_known_times),
+    TEST(filetime_survives_the_way_there_and_back), TEST(filetime_is_clamped_when_it_does_not_fit))
