@@ -29,10 +29,11 @@ static const char *attr(struct reader *r, const xmlNode *node, const char *name)
     return keep(r, xml_attr(node, name, r->pool));
 }
 
+/* Surrounding white space does not count, as it is not kept; the suffix alone is no place. */
 static bool ends_in(const char *text, const char *suffix)
 {
+    text += strspn(text, " \t\r\n");
     size_t n = strlen(text), s = strlen(suffix);
-
     while (n && strchr(" \t\r\n", text[n - 1]))
         n--;
     return n > s && !strncasecmp(text + n - s, suffix, s);
@@ -87,7 +88,7 @@ static void read_extensions(struct reader *r, const xmlNode *app, struct manifes
         if (!xml_is(at, "FILEEXTENSION"))
             continue;
         const char *ext = attr(r, at, "EXT");
-        ext += *ext == '.';
+        ext += strspn(ext, ".");
         if (*ext)
             all[out->extension_count++] = ext;
     }

@@ -193,7 +193,7 @@ static void read_extensions(struct reader *r, const xmlNode *list, struct osd *o
     for (const xmlNode *at = xml_child(list, "FILEEXTENSION"); at;
          at = xml_next(at, "FILEEXTENSION")) {
         const char *ext = attr(r, at, "EXT");
-        ext += *ext == '.';
+        ext += strspn(ext, ".");
         if (*ext)
             all[osd->extension_count++] = ext;
     }

@@ -153,6 +153,9 @@ dist_check_SCRIPTS += tests/fuzz/replay.sh
 TESTS += tests/fuzz/replay.sh
 check_PROGRAMS += \
 	tests/fuzz/fuzz-container \
+	tests/fuzz/fuzz-href \
+	tests/fuzz/fuzz-manifest \
+	tests/fuzz/fuzz-osd \
 	tests/fuzz/make-seeds \
 	$(NULL)
 if FUZZING
@@ -170,6 +173,21 @@ tests_fuzz_fuzz_container_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_container_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_container_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_container_SOURCES = tests/fuzz/fuzz-container.c tests/fuzz/fuzz.h $(walk_sources)
+
+tests_fuzz_fuzz_href_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_href_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_href_LDADD = $(LIBSFTFETCH) $(fuzz_ldadd)
+tests_fuzz_fuzz_href_SOURCES = tests/fuzz/fuzz-href.c tests/fuzz/fuzz.h
+
+tests_fuzz_fuzz_manifest_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_manifest_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_manifest_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_manifest_SOURCES = tests/fuzz/fuzz-manifest.c tests/fuzz/fuzz.h
+
+tests_fuzz_fuzz_osd_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_osd_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_osd_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_osd_SOURCES = tests/fuzz/fuzz-osd.c tests/fuzz/fuzz.h
 
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_make_seeds_LDADD = $(LIBSFT)

@@ -75,7 +75,7 @@ static void manifest_finds_applications_by_any_attribute(void)
 {
     struct manifest *m = read_text("<PACKAGE><X><Y><ENTRY name='A' Where='\\\\srv\\s\\a.osd' "
                                    "PIC='a.ICO'/></Y></X><ENTRY NAME='B' SRC=' b.Osd '/>"
-                                   "<ENTRY NAME='none' SRC='osd'/><E X='.osd'/></PACKAGE>");
+                                   "<ENTRY NAME='none' SRC='osd'/><E X=' .osd '/></PACKAGE>");
     CU_ASSERT_EQUAL_FATAL(m->app_count, 2);
     CU_ASSERT_STRING_EQUAL(m->apps[0].name, "A");
     CU_ASSERT_STRING_EQUAL(m->apps[0].osd, "\\\\srv\\s\\a.osd");
