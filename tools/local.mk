@@ -81,6 +81,18 @@ sftfs_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
 sftfs_LDADD = libsfttools.a $(LIBSFTVFS) $(LIBSFTFETCH) $(LIBSFT)
 sftfs_SOURCES = $(mount_sources) tools/sftfs.c
 
+bin_PROGRAMS += sftmount
+sftmount_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
+sftmount_LDADD = libsfttools.a $(LIBSFTVFS) $(LIBSFTFETCH) $(LIBSFT)
+sftmount_SOURCES = \
+	$(mount_sources) \
+	tools/runtime_dir.c \
+	tools/runtime_dir.h \
+	tools/sftmount.c \
+	tools/target.c \
+	tools/target.h \
+	$(NULL)
+
 # mount(8) finds helpers by this name; `mount -t fuse.sftfs` and /etc/fstab work through it.
 install-exec-hook:
 	$(MKDIR_P) $(DESTDIR)$(mounthelperdir)

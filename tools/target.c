@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From an OSD, a manifest or a package to the package's location. See target.h. A document is read
+ * whole, with a cap, through the same sources as packages, so that it may be on a web server.
+ */
+#include "config.h"
+
+#include "tools/target.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "fetch/href.h"
+#include "src/manifest.h"
+#include "src/osd.h"
+
+#define HEAD_BYTES         4096u
+#define DOCUMENT_BYTES_MAX (16u << 20)
+
+struct finder {
+    const struct source_options *connection;
+    const struct target_options *options;
+    struct target *out;
+};
+
+void target_free(struct target *t)
+{
+    free(t->location);
+    free(t->name);
+    free(t->document);
+    *t = (struct target){ 0 };
+}
+
+/* Whether these first bytes can only be a document: '<' after a byte order mark and white space, in
+ * UTF-8 or UTF-16. No container begins like that. */
+static bool looks_like_xml(const uint8_t *p, size_t len)
+{
+    size_t i = len >= 3 && !memcmp(p, "\xef\xbb\xbf", 3) ? 3 : 0;
+
+    if (len >= 2 && (!memcmp(p, "\xff\xfe", 2) || !memcmp(p, "\xfe\xff", 2)))
+        return true;
+    for (; i < len && (!p[i] || p[i] == ' ' || p[i] == '\t' || p[i] == '\r' || p[i] == '\n'); i++)
+        ;
+    return i < len && p[i] == '<';
+}
+
+/* Reads LOCATION if it is a document: 1 and the bytes (caller frees), 0 if it is something else. */
+static int read_document(const char *location, const struct source_options *connection,
+                         uint8_t **data, size_t *len, struct err *e)
+{
+    auto_free uint8_t *bytes = NULL;
+    uint8_t head[HEAD_BYTES];
+    struct source *source;
+    uint64_t size;
+    size_t n;
+    int rc;
+
+    rc = source_open(location, connection, HEAD_BYTES, &source, e);
+    if (rc)
+        return rc;
+    size = source_size(source);
+    n = (size_t)min_u64(size, HEAD_BYTES);
+    rc = n ? source_read_sync(source, 0, head, n, e) : 0;
+    if (!rc && looks_like_xml(head, n)) {
+        bytes = size <= DOCUMENT_BYTES_MAX ? malloc((size_t)size + 1) : NULL;
+        if (size > DOCUMENT_BYTES_MAX)
+            rc = err_set(e, ERR_LIMIT, "the document has %llu bytes, more than %u are not read",
+                         (unsigned long long)size, DOCUMENT_BYTES_MAX);
+        else if (!bytes)
+            rc = err_nomem(e);
+        else
+            rc = source_read_sync(source, 0, bytes, (size_t)size, e);
+        if (!rc) {
+            *data = steal_ptr(&bytes);
+            *len = (size_t)size;
+            rc = 1;
+        }
+    }
+    source_close(source);
+    return rc;
+}
+
+/* What relative places in a document refer to: the URL itself, or the directory of a local path. */
+static int base_of(const char *location, const struct source_options *connection, char **out,
+                   struct err *e)
+{
+    char *slash;
+    int rc;
+
+    if (href_has_scheme(location, "http") || href_has_scheme(location, "https")) {
+        *out = strdup(location);
+        return *out ? 0 : err_nomem(e);
+    }
+    rc = href_local_path(location, connection->unc_map, NULL, out, e);
+    if (rc)
+        return rc;
+    slash = strrchr(*out, '/');
+    if (slash) {
+        slash[slash == *out ? 1 : 0] = '\0';
+        return 0;
+    }
+    free(*out);
+    *out = strdup(".");
+    return *out ? 0 : err_nomem(e);
+}
+
+static int set_text(char **to, const char *text, struct err *e)
+{
+    free(*to);
+    *to = strdup(text);
+    return *to ? 0 : err_nomem(e);
+}
+
+/* An OSD, read from LOCATION: resolves its CODEBASE into F->out. */
+static int from_osd(const struct finder *f, const char *location, const struct osd *osd,
+                    struct err *e)
+{
+    auto_free char *base = NULL, *place = NULL;
+    struct href_options how = {
+        .source = f->options->source,
+        .override_url = f->options->override_url,
+        .source_root = f->options->source_root,
+    };
+    const char *guid = osd->codebase.guid;
+    struct target *out = f->out;
+    int rc;
+
+    rc = base_of(location, f->connection, &base, e);
+    if (rc)
+        return rc;
+    how.base = base;
+    rc = href_resolve(osd->codebase.href, &how, &place, e);
+    if (rc)
+        return rc;
+    if (guid[0] && guid_parse(guid, &out->guid))
+        return err_set(e, ERR_XML, "the GUID of the CODEBASE is not one: '%s'", guid);
+    out->has_guid = guid[0] && !guid_is_zero(&out->guid);
+    free(out->location);
+    out->location = steal_ptr(&place);
+    rc = set_text(&out->name, osd->name, e);
+    return rc ? rc : set_text(&out->document, location, e);
+}
+
+static int read_osd(const struct finder *f, const char *location, struct err *e)
+{
+    auto_free uint8_t *data = NULL;
+    struct osd *osd;
+    size_t len;
+    int rc;
+
+    rc = read_document(location, f->connection, &data, &len, e);
+    if (rc < 0)
+        return rc;
+    if (!rc)
+        return err_set(e, ERR_XML, "not an OSD");
+    rc = osd_read(data, len, &osd, e);
+    if (rc)
+        return rc;
+    rc = from_osd(f, location, osd, e);
+    osd_free(osd);
+    return rc;
+}
+
+static bool chosen(const struct manifest_app *app, const char *wanted)
+{
+    auto_free char *file = NULL;
+    size_t n = strlen(wanted);
+
+    if (!wanted[0] || !strcasecmp(app->name, wanted))
+        return true;
+    if (href_file_name(app->osd, &file, NULL))
+        return false;
+    return !strcasecmp(file, wanted) || (!strncasecmp(file, wanted, n) && !strcasecmp(file + n, ".osd"));
+}
+
+/* The OSD where the manifest says, or else beside the manifest, where copies of both are kept. */
+static int app_target(const struct finder *f, const char *base, const struct manifest_app *app,
+                      struct err *e)
+{
+    auto_free char *place = NULL, *file = NULL, *beside = NULL;
+    const struct href_options how = { .base = base };
+    struct err second = { 0 };
+    int rc;
+
+    rc = href_resolve(app->osd, &how, &place, e);
+    if (!rc)
+        rc = read_osd(f, place, e);
+    if (!rc)
+        return 0;
+    if (href_file_name(app->osd, &file, NULL) || href_resolve(file, &how, &beside, NULL) ||
+        (place && !strcmp(place, beside)))
+        return rc;
+    /* The first failure is the one worth telling, unless the second place has a real OSD. */
+    return read_osd(f, beside, &second) ? rc : 0;
+}
+
+static bool same_package(const struct target *a, const struct target *b)
+{
+    if (a->has_guid && b->has_guid)
+        return guid_equal(&a->guid, &b->guid) && !strcmp(a->location, b->location);
+    return !strcmp(a->location, b->location);
+}
+
+static int refuse_choice(const struct manifest *m, const char *wanted, bool found, struct err *e)
+{
+    char names[300] = "";
+    size_t at = 0;
+
+    for (size_t i = 0; i < m->app_count && at < sizeof names - 1; i++)
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "",
+                               m->apps[i].name);
+    if (!m->app_count)
+        return err_set(e, ERR_NO_CODEBASE, "the manifest lists no applications");
+    if (found)
+        return err_set(e, ERR_INVALID,
+                       "the applications are in different packages; choose one with --app: %s",
+                       names);
+    return err_set(e, ERR_NOT_FOUND, "no application '%s'; there are: %s", wanted, names);
+}
+
+static int from_manifest(const struct finder *f, const char *location, const struct manifest *m,
+                         struct err *e)
+{
+    const char *wanted = f->options->app ? f->options->app : "";
+    auto_free char *base = NULL;
+    struct err first_error = { 0 };
+    struct target best = { 0 };
+    bool different = false;
+    int rc = base_of(location, f->connection, &base, e), first_rc = 0;
+
+    for (size_t i = 0; !rc && i < m->app_count && !different; i++) {
+        struct target one = { 0 };
+        struct finder inner = { f->connection, f->options, &one };
+        struct err error = { 0 };
+        int one_rc;
+
+        if (!chosen(&m->apps[i], wanted))
+            continue;
+        one_rc = app_target(&inner, base, &m->apps[i], &error);
+        if (one_rc && !first_rc) {
+            first_rc = one_rc;
+            first_error = error;
+            err_wrap(&first_error, "%s", m->apps[i].osd);
+        }
+        if (!one_rc && !best.location) {
+            best = one;
+            one = (struct target){ 0 };
+        } else if (!one_rc) {
+            different = !same_package(&best, &one);
+        }
+        target_free(&one);
+    }
+    if (rc) {
+        target_free(&best);
+        return rc;
+    }
+    if (best.location && !different) {
+        target_free(f->out);
+        *f->out = best;
+        return 0;
+    }
+    target_free(&best);
+    if (first_rc && !different) {
+        if (e)
+            *e = first_error;
+        return first_rc;
+    }
+    return refuse_choice(m, wanted, different, e);
+}
+
+/* An OSD or a manifest: tried as the one, then as the other. */
+static int from_document(const struct finder *f, const char *location, const uint8_t *data,
+                         size_t len, struct err *e)
+{
+    struct err manifest_error = { 0 };
+    struct manifest *m;
+    struct osd *osd;
+    int rc;
+
+    rc = osd_read(data, len, &osd, e);
+    if (!rc) {
+        rc = from_osd(f, location, osd, e);
+        osd_free(osd);
+        return rc;
+    }
+    /* Anything but "not an OSD" is about an OSD, and the manifest reader would say less. */
+    if (!e || e->kind != ERR_XML || manifest_read(data, len, &m, &manifest_error))
+        return rc;
+    rc = from_manifest(f, location, m, e);
+    manifest_free(m);
+    return rc;
+}
+
+int target_find(const char *named, const struct source_options *connection,
+                const struct target_options *o, struct target *out, struct err *e)
+{
+    struct finder f = { connection, o, out };
+    auto_free uint8_t *data = NULL;
+    struct err own = { 0 };
+    size_t len;
+    int rc;
+
+    *out = (struct target){ 0 };
+    rc = read_document(named, connection, &data, &len, &own);
+    if (rc > 0)
+        rc = from_document(&f, named, data, len, &own);
+    else if (!rc && (set_text(&out->location, named, &own) || set_text(&out->name, "", &own) ||
+                     set_text(&out->document, "", &own)))
+        rc = -ENOMEM;
+    if (rc && e)
+        *e = own;
+    return rc;
+}
