@@ -143,8 +143,11 @@ static int help(struct cli *cli, const char *form)
     }
     if (!fflush(cli->out))
         return stop(cli, EXITCODE_OK);
-    cli_program_name(cli->command, program);
-    (void)fprintf(cli->err, "%s: could not write the help text\n", program);
+    if (errno != EPIPE) { /* a pager that was left early is no reason for a message */
+        cli_program_name(cli->command, program);
+        (void)fprintf(cli->err, "%s: could not write the help text: %s\n", program,
+                      strerror(errno));
+    }
     return stop(cli, EXITCODE_FAILURE);
 }
 

@@ -65,7 +65,7 @@ static void plain_name(const char *name, char out[NAME_BYTES + 1])
 
 int runtime_dir_make(const char *name, const struct guid *guid, char **out, struct err *e)
 {
-    auto_free char *base = base_dir();
+    auto_free char *base = base_dir(), *real = NULL;
     char plain[NAME_BYTES + 1], text[GUID_TEXT_SIZE];
     int rc;
 
@@ -75,9 +75,12 @@ int runtime_dir_make(const char *name, const struct guid *guid, char **out, stru
     rc = own_dir(base, e);
     if (rc)
         return rc;
+    real = realpath(base, NULL); /* as the mount table shows it */
+    if (!real)
+        return err_sys(e, "%s", base);
     plain_name(name, plain);
     guid_format(guid, text);
-    if (asprintf(out, "%s/%s-%.*s", base, plain, GUID_CHARS, text) < 0) {
+    if (asprintf(out, "%s/%s-%.*s", real, plain, GUID_CHARS, text) < 0) {
         *out = NULL;
         return err_nomem(e);
     }

@@ -101,7 +101,10 @@ static void line_bytes(const char *label, uint64_t bytes)
     char text[TEXT_SIZE_SIZE];
 
     text_size(bytes, text);
-    (void)printf("%-18s%" PRIu64 " bytes (%s)\n", label, bytes, text);
+    if (bytes < 1000)
+        (void)printf("%-18s%" PRIu64 " bytes\n", label, bytes);
+    else
+        (void)printf("%-18s%" PRIu64 " bytes (%s)\n", label, bytes, text);
 }
 
 static void line_text(const char *label, const char *text)
