@@ -113,7 +113,7 @@ while grep -qi ":$(printf %04X "$port") " /proc/net/tcp /proc/net/tcp6 2>/dev/nu
     port=$((port + 1))
 done
 url=http://127.0.0.1:$port
-run sft pack program -o www/phrasebook.sft --name "Phrase book" --osd Phrasebook.exe \
+run sft pack program -o www/phrasebook.sft --name Phrasebook --osd Phrasebook.exe \
     --href "$url/phrasebook.sft"
 run ls -l www
 osd=$(find "$temp/www" -name '*.osd')
