@@ -101,6 +101,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(data[first:last + 1])
 server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
 server.daemon_threads = True
+server.handle_error = lambda *args: None   # the client has gone, as it may
 open(port_file + '.new', 'w').write(str(server.server_address[1]))
 os.rename(port_file + '.new', port_file)
 server.serve_forever()

@@ -26,7 +26,7 @@ head -c 300 "$T/p.sft" >"$T/short.sft"
 expect_status 5 sftfs "$T/short.sft" "$m"
 expect_text "$T/err" 'short\.sft'
 : >"$T/empty.sft"
-expect_status 4 sftfs "$T/empty.sft" "$m"
+expect_status 5 sftfs "$T/empty.sft" "$m"
 expect_status 3 sftfs "$T/p.sft" "$T/no-such-directory"
 expect_text "$T/err" 'no-such-directory'
 expect_status 8 sftfs "$T/p.sft" "$T/noise"
