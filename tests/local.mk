@@ -32,6 +32,8 @@ unit_tests = \
 	tests/test-container \
 	tests/test-codec \
 	tests/test-cursor \
+	tests/test-engine \
+	tests/test-engine-threads \
 	tests/test-err \
 	tests/test-exitcode \
 	tests/test-fold \
@@ -224,3 +226,10 @@ check_PROGRAMS += tests/http-check
 tests_http_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)
 tests_http_check_SOURCES = tests/http-check.c
 tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_sft_sources)
+tests_test_engine_CPPFLAGS = $(unit_cppflags)
+tests_test_engine_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_engine_SOURCES = tests/test-engine.c tests/engine_fixture.h tests/unit.h
+
+tests_test_engine_threads_CPPFLAGS = $(unit_cppflags)
+tests_test_engine_threads_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_engine_threads_SOURCES = tests/test-engine-threads.c tests/engine_fixture.h tests/unit.h
