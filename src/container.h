@@ -7,7 +7,7 @@
  *     struct container_reader *r;
  *     container_reader_new(size, &r, e);
  *     while ((rc = container_reader_next(r, &want, e)) > 0)
- *         container_reader_feed(r, want.offset, bytes, len, e);   // len >= want.length
+ *         container_reader_feed(r, want.offset, bytes, len, e);
  *     if (!rc) package = container_reader_take(r);
  *
  * A new format is one file pair and one row in the table in container.c.
@@ -44,7 +44,10 @@ void container_reader_free(struct container_reader *r); /* NULL is fine */
 int container_reader_next(struct container_reader *r, struct byte_range *want, struct err *e)
     must_check;
 
-/* Hands over bytes [offset, offset + len); copied. */
+/*
+ * Hands over bytes [offset, offset + len); what was asked for is copied. They must hold the first
+ * byte asked for; when they are fewer than wanted, the rest is asked for next. ERR_INVALID otherwise.
+ */
 int container_reader_feed(struct container_reader *r, uint64_t offset, const void *data, size_t len,
                           struct err *e) must_check;
 

@@ -37,7 +37,7 @@
 
 #define SFT_METADATA_MAX (UINT64_C(4) << 30) /* of all metadata, and of one decoded section */
 #define SFT_SECTIONS_MAX 256u
-#define SFT_DECODE_RATIO 256u /* a section may decode to RATIO * stored + SLACK bytes */
+#define SFT_DECODE_RATIO 64u /* a section may decode to RATIO * stored + SLACK bytes */
 #define SFT_DECODE_SLACK 65536u
 
 /* Bytes a section of STORED_LEN bytes may claim to decode to. */

@@ -40,7 +40,9 @@ static int good_seeds(const char *dir)
         struct made_sft made;
         char name[64];
         (void)snprintf(name, sizeof name, "good-%s-%u", codec_name(o.codec), o.block_size);
-        rc = make_sft(make_sft_tree, 8, &o, &made, NULL) ? 1 : write_seed(dir, name, &made);
+        rc = make_sft(make_sft_tree, make_sft_tree_count - 2, &o, &made, NULL)
+                 ? 1
+                 : write_seed(dir, name, &made);
         free(made.data);
     }
     return rc;
