@@ -144,16 +144,17 @@ static void read_os(struct reader *r, const xmlNode *implementation, struct osd 
     osd->os = all;
 }
 
-/* Scripts belong into DEPENDENCY, and are reported wherever they are. */
+/* Scripts belong into DEPENDENCY, and are reported wherever they are, but not inside one another:
+ * the text of the outer one has that of the inner one already. */
 static void read_scripts(struct reader *r, const xmlNode *root, struct osd *osd)
 {
     size_t n = 0;
-    for (const xmlNode *at = root; at; at = xml_walk(root, at, false))
+    for (const xmlNode *at = root; at; at = xml_walk(root, at, xml_is(at, "SCRIPT")))
         n += xml_is(at, "SCRIPT");
     struct osd_script *all = list_of(r, n, sizeof *all);
     if (!all)
         return;
-    for (const xmlNode *at = root; at; at = xml_walk(root, at, false)) {
+    for (const xmlNode *at = root; at; at = xml_walk(root, at, xml_is(at, "SCRIPT"))) {
         if (!xml_is(at, "SCRIPT"))
             continue;
         all[osd->script_count++] = (struct osd_script){

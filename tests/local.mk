@@ -48,6 +48,7 @@ unit_tests = \
 	tests/test-http-url \
 	tests/test-log \
 	tests/test-log \
+	tests/test-open \
 	tests/test-osd \
 	tests/test-pack-plan \
 	tests/test-package \
@@ -193,7 +194,7 @@ tests_fuzz_fuzz_osd_SOURCES = tests/fuzz/fuzz-osd.c tests/fuzz/fuzz.h
 
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_make_seeds_LDADD = $(LIBSFT)
-tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(make_sft_sources)
+tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_sft_sources)
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
 tests_test_package_builder_LDADD = $(unit_ldadd)
 tests_test_package_builder_SOURCES = tests/test-package-builder.c tests/package_spec.h tests/unit.h
@@ -204,6 +205,10 @@ tests_test_ico_SOURCES = tests/test-ico.c tests/unit.h
 tests_test_manifest_CPPFLAGS = $(unit_cppflags)
 tests_test_manifest_LDADD = $(unit_ldadd)
 tests_test_manifest_SOURCES = tests/test-manifest.c tests/unit.h
+
+tests_test_open_CPPFLAGS = $(unit_cppflags)
+tests_test_open_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_open_SOURCES = tests/test-open.c tests/unit.h $(make_sft_sources)
 
 tests_test_samples_CPPFLAGS = $(unit_cppflags)
 tests_test_samples_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
