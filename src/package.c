@@ -29,6 +29,7 @@ void package_free(struct package *p)
     free(p->table.tags);
     free(p->table.nodes);
     free(p->extents);
+    free(p->positions);
     free(p->blocks);
     free(p->block_files);
     free(p->block_start);
@@ -166,7 +167,7 @@ static uint32_t find_extent(const struct package *p, const struct node *n, uint6
 
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (p->extents[middle].position <= off)
+        if (p->positions[middle] <= off)
             low = middle;
         else
             high = middle;
@@ -188,14 +189,15 @@ size_t package_map(const struct package *p, uint32_t file, uint64_t off, uint64_
 
     for (uint32_t i = find_extent(p, n, off); off < end && count < max; i++) {
         const struct placed_extent *x = &p->extents[i];
-        uint64_t x_end = min_u64(end, i < last ? x[1].position : n->size);
+        uint64_t start = n->extent_count > 1 ? p->positions[i] : 0;
+        uint64_t stop = min_u64(end, i < last ? p->positions[i + 1] : n->size);
 
-        for (; off < x_end && count < max; count++) {
-            uint64_t at = x->from + (off - x->position); /* from the start of x->block */
+        for (; off < stop && count < max; count++) {
+            uint64_t at = x->from + (off - start); /* from the start of x->block */
             struct piece *piece = &out[count];
             piece->block = x->block + (uint32_t)(at / block_size);
             piece->from = (uint32_t)(at % block_size);
-            piece->len = (uint32_t)min_u64(x_end - off, block_size - piece->from);
+            piece->len = (uint32_t)min_u64(stop - off, block_size - piece->from);
             off += piece->len;
         }
     }
@@ -285,7 +287,8 @@ size_t package_memory(const struct package *p)
            i->version_count * sizeof *p->versions + i->launch_run_count * sizeof *p->launch_runs +
            i->node_count * sizeof *p->nodes + p->name_bytes +
            p->table.slots * (sizeof *p->table.tags + sizeof *p->table.nodes) +
-           p->extent_count * sizeof *p->extents + i->block_count * sizeof *p->blocks +
+           p->extent_count * sizeof *p->extents + p->position_count * sizeof *p->positions +
+           i->block_count * sizeof *p->blocks +
            p->block_start[i->block_count] * sizeof *p->block_files +
            ((size_t)i->block_count + 1) * sizeof *p->block_start +
            p->file_id_count * sizeof *p->file_ids + ids * sizeof *p->file_id_rank +

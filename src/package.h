@@ -49,7 +49,7 @@ struct node {
     uint32_t name;      /* offset into the name pool; use package_name() */
     union {
         uint32_t first_child;  /* directory: index of the first child */
-        uint32_t first_extent; /* file: index into the extent array */
+        uint32_t first_extent; /* file: index of an extent; readers use package_map() */
     };
     union {
         uint32_t child_count;

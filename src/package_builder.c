@@ -65,6 +65,7 @@ static bool allocate(struct package_builder *b)
     p->versions = calloc((size_t)c->versions + 1, sizeof *p->versions);
     p->launch_runs = calloc((size_t)c->launch_runs + 1, sizeof *p->launch_runs);
     p->sd_end = calloc((size_t)c->sds + 1, sizeof *p->sd_end);
+    b->lengths = calloc((size_t)c->extents + 1, sizeof *b->lengths);
     b->path_len = calloc(c->nodes, sizeof *b->path_len);
     if (c->file_ids) {
         p->file_ids = calloc(c->file_ids, sizeof *p->file_ids);
@@ -73,7 +74,7 @@ static bool allocate(struct package_builder *b)
             return false;
     }
     return p->nodes && p->names && p->extents && p->blocks && p->versions && p->launch_runs &&
-           p->sd_end && b->path_len;
+           p->sd_end && b->lengths && b->path_len;
 }
 
 int package_builder_new(const struct package_counts *counts, struct package_builder **out,
@@ -106,6 +107,7 @@ void package_builder_free(struct package_builder *b)
     if (!b)
         return;
     package_free(b->p);
+    free(b->lengths);
     free(b->path_len);
     free(b);
 }
@@ -249,8 +251,8 @@ int package_builder_add_extent(struct package_builder *b, const struct extent *x
         (end - 1) / b->p->info.block_size >= b->counts.blocks - x->block)
         return err_set(e, ERR_BAD_EXTENT, "extent %u: %llu bytes from block %u on; there are %u", n,
                        (unsigned long long)x->length, x->block, b->counts.blocks);
-    b->p->extents[n] =
-        (struct placed_extent){ .position = x->length, .block = x->block, .from = x->from };
+    b->p->extents[n] = (struct placed_extent){ .block = x->block, .from = x->from };
+    b->lengths[n] = x->length;
     b->p->extent_count++;
     return 0;
 }

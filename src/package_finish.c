@@ -136,17 +136,17 @@ static uint32_t last_block(const struct package *p, const struct placed_extent *
 }
 
 /*
- * Checks the extents of one file and turns their lengths into positions. PARTIAL[i] is the number
- * of blocks below i that are shorter than the block size.
+ * Checks the extents of one file; LENGTHS are those of all extents, PARTIAL[i] is the number of
+ * blocks below i that are shorter than the block size.
  */
-static int check_file(struct package *p, const struct node *n, const uint32_t *partial,
-                      struct err *e)
+static int check_file(const struct package *p, const struct node *n, const uint64_t *lengths,
+                      const uint32_t *partial, struct err *e)
 {
-    uint64_t position = 0, sum;
+    uint64_t total = 0;
 
     for (uint32_t i = 0; i < n->extent_count; i++) {
-        struct placed_extent *x = &p->extents[n->first_extent + i];
-        uint64_t length = x->position;
+        const struct placed_extent *x = &p->extents[n->first_extent + i];
+        uint64_t length = lengths[n->first_extent + i];
         uint32_t last = last_block(p, x, length);
         uint64_t end = x->from + length - (uint64_t)(last - x->block) * p->info.block_size;
 
@@ -157,19 +157,17 @@ static int check_file(struct package *p, const struct node *n, const uint32_t *p
             return err_set(e, ERR_BAD_EXTENT,
                            "extent %u ends at byte %llu of block %u, which has %u",
                            n->first_extent + i, (unsigned long long)end, last, p->blocks[last].len);
-        x->position = position;
-        if (add_overflows(position, length, &sum) || sum > n->size)
+        if (add_overflows(total, length, &total) || total > n->size)
             return err_set(e, ERR_BAD_EXTENT, "extents hold more than the %llu bytes of the file",
                            (unsigned long long)n->size);
-        position = sum;
     }
-    if (position != n->size)
+    if (total != n->size)
         return err_set(e, ERR_BAD_EXTENT, "extents hold %llu of %llu bytes",
-                       (unsigned long long)position, (unsigned long long)n->size);
+                       (unsigned long long)total, (unsigned long long)n->size);
     return 0;
 }
 
-static int check_files(struct package *p, struct err *e)
+static int check_files(struct package *p, const uint64_t *lengths, struct err *e)
 {
     uint32_t count = p->info.block_count;
     auto_free uint32_t *partial = calloc((size_t)count + 1, sizeof *partial);
@@ -184,7 +182,7 @@ static int check_files(struct package *p, struct err *e)
         const struct node *n = &p->nodes[i];
         if (n->flags & NODE_DIR)
             continue;
-        int rc = check_file(p, n, partial, e);
+        int rc = check_file(p, n, lengths, partial, e);
         if (rc) {
             err_wrap(e, "%s", package_path_text(p, i, path));
             return rc;
@@ -213,23 +211,22 @@ static int compare_inside(const void *a, const void *b)
     return (x->node > y->node) - (x->node < y->node);
 }
 
-/* Calls for each extent inside one block, in node order: counts it at COUNT[block], or if INTO is
+/* Goes over the extents inside one block, in node order: counts each at COUNT[block], or if INTO is
  * given puts it at INTO[COUNT[block]++]. */
-static void each_inside(const struct package *p, uint32_t *count, struct inside *into)
+static void each_inside(const struct package *p, const uint64_t *lengths, uint32_t *count,
+                        struct inside *into)
 {
     for (uint32_t i = 0; i < p->info.node_count; i++) {
         const struct node *n = &p->nodes[i];
         if (n->flags & NODE_DIR)
             continue;
-        for (uint32_t k = 0; k < n->extent_count; k++) {
-            const struct placed_extent *x = &p->extents[n->first_extent + k];
-            uint64_t end = k + 1 < n->extent_count ? x[1].position : n->size;
-            if (last_block(p, x, end - x->position) != x->block)
+        for (uint32_t k = n->first_extent; k < n->first_extent + n->extent_count; k++) {
+            const struct placed_extent *x = &p->extents[k];
+            if (last_block(p, x, lengths[k]) != x->block)
                 continue;
             if (into)
-                into[count[x->block]] = (struct inside){ .from = x->from,
-                                                         .len = (uint32_t)(end - x->position),
-                                                         .node = i };
+                into[count[x->block]] =
+                    (struct inside){ .from = x->from, .len = (uint32_t)lengths[k], .node = i };
             count[x->block]++;
         }
     }
@@ -286,14 +283,14 @@ static int fill_block_files(struct package *p, struct inside *inside, const uint
     return 0;
 }
 
-static int index_blocks(struct package *p, struct err *e)
+static int index_blocks(struct package *p, const uint64_t *lengths, struct err *e)
 {
     uint32_t count = p->info.block_count, total = 0;
     auto_free uint32_t *start = calloc((size_t)count + 2, sizeof *start);
 
     if (!start)
         return err_nomem(e);
-    each_inside(p, start + 1, NULL); /* start[i + 1]: how many block i has */
+    each_inside(p, lengths, start + 1, NULL); /* start[i + 1]: how many block i has */
     for (uint32_t i = 0; i <= count; i++) {
         total += start[i];
         start[i] = total;
@@ -305,8 +302,44 @@ static int index_blocks(struct package *p, struct err *e)
     if (!inside || !next || !p->block_start || !p->block_files)
         return err_nomem(e);
     memcpy(next, start, count * sizeof *next);
-    each_inside(p, next, inside);
+    each_inside(p, lengths, next, inside);
     return fill_block_files(p, inside, start, e);
+}
+
+/* Brings the extents of files that have several to the front and gives these their positions. */
+static int arrange_extents(struct package *p, const uint64_t *lengths, struct err *e)
+{
+    uint32_t several = 0;
+
+    for (uint32_t i = 0; i < p->info.node_count; i++)
+        if (!(p->nodes[i].flags & NODE_DIR) && p->nodes[i].extent_count > 1)
+            several += p->nodes[i].extent_count;
+    struct placed_extent *to = calloc((size_t)p->extent_count + 1, sizeof *to);
+    p->positions = calloc((size_t)several + 1, sizeof *p->positions);
+    if (!to || !p->positions) {
+        free(to);
+        return err_nomem(e);
+    }
+    p->position_count = several;
+
+    uint32_t front = 0, back = several;
+    for (uint32_t i = 0; i < p->info.node_count; i++) {
+        struct node *n = &p->nodes[i];
+        if (n->flags & NODE_DIR)
+            continue;
+        uint32_t *next = n->extent_count > 1 ? &front : &back, from = n->first_extent;
+        uint64_t position = 0;
+        n->first_extent = *next;
+        for (uint32_t k = from; k < from + n->extent_count; k++) {
+            if (n->extent_count > 1)
+                p->positions[*next] = position;
+            position += lengths[k];
+            to[(*next)++] = p->extents[k];
+        }
+    }
+    free(p->extents);
+    p->extents = to;
+    return 0;
 }
 
 static int refuse_duplicate(const struct package *p, uint32_t index, uint32_t other,
@@ -441,9 +474,11 @@ int package_builder_finish(struct package_builder *b, struct package **out, stru
     if (!rc)
         rc = check_blocks(p, e);
     if (!rc)
-        rc = check_files(p, e);
+        rc = check_files(p, b->lengths, e);
     if (!rc)
-        rc = index_blocks(p, e);
+        rc = index_blocks(p, b->lengths, e);
+    if (!rc)
+        rc = arrange_extents(p, b->lengths, e);
     if (!rc)
         rc = index_names(p, b->short_count, e);
     if (rc)

@@ -16,11 +16,11 @@
 #include "src/package_builder.h"
 
 /*
- * An extent as a package keeps it. Its length is the distance to the next extent's position or to
- * the end of the file. (While a package is built, POSITION is the extent's length.)
+ * Where an extent begins. The extents of files with more than one stand first, and only those have
+ * a position in their file (struct package, POSITIONS): most files have one extent, at 0. Where an
+ * extent ends follows from the next one's position or the size of the file.
  */
 struct placed_extent {
-    uint64_t position; /* in the file */
     uint32_t block;
     uint32_t from;
 };
@@ -51,6 +51,8 @@ struct package {
 
     struct placed_extent *extents;
     uint32_t extent_count;
+    uint64_t *positions; /* of the first POSITION_COUNT extents */
+    uint32_t position_count;
     struct block *blocks;
     uint32_t *block_files;  /* nodes by block and position in it */
     uint32_t *block_start;  /* where a block's files begin in it; block_count + 1 entries */
@@ -69,6 +71,7 @@ struct package_builder {
     size_t name_room;       /* bytes allocated for p->names */
     size_t name_used;       /* of counts.name_bytes */
     size_t sd_room;         /* bytes allocated for p->sds */
+    uint64_t *lengths;      /* of the extents, which are still in the order of their files */
     uint16_t *path_len;     /* of each node */
     uint64_t children;      /* sum of the child counts so far */
     uint64_t extents;       /* sum of the extent counts so far */
