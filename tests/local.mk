@@ -238,3 +238,7 @@ tests_test_engine_SOURCES = tests/test-engine.c tests/engine_fixture.h tests/uni
 tests_test_engine_threads_CPPFLAGS = $(unit_cppflags)
 tests_test_engine_threads_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_engine_threads_SOURCES = tests/test-engine-threads.c tests/engine_fixture.h tests/unit.h
+
+# --help and the man pages say the same.
+dist_check_SCRIPTS += tests/test-manpages.sh
+TESTS += tests/test-manpages.sh

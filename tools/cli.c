@@ -133,6 +133,8 @@ static int help(struct cli *cli, const char *form)
 
     if (form && !strcmp(form, "man")) {
         cli_print_man_options(cli->command, cli->out);
+    } else if (form && !strcmp(form, "synopsis")) {
+        cli_print_man_synopsis(cli->command, cli->out);
     } else if (form && !strcmp(form, "exit-status")) {
         cli_print_man_exit_status(cli->out);
     } else if (form) {

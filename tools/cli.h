@@ -87,8 +87,10 @@ void cli_end(struct cli *cli);
 /* Prints "PROGRAM: text", points to --help, and returns EXITCODE_USAGE. Calls cli_end(). */
 int cli_usage_error(struct cli *cli, const char *fmt, ...) printf_like(2, 3) cold_path;
 
-/* Text of --help, and the roff of the man page's OPTIONS and EXIT STATUS sections. */
+/* Text of --help, and the roff of the man page's SYNOPSIS, OPTIONS and EXIT STATUS sections
+ * (--help=synopsis, --help=man, --help=exit-status; see man-fill.sh). */
 void cli_print_help(const struct cli_command *command, FILE *out);
+void cli_print_man_synopsis(const struct cli_command *command, FILE *out);
 void cli_print_man_options(const struct cli_command *command, FILE *out);
 void cli_print_man_exit_status(FILE *out);
 

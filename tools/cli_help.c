@@ -173,6 +173,17 @@ static void roff_option(FILE *out, const struct cli_option *o, enum cli_style st
     (void)fputc('\n', out);
 }
 
+void cli_print_man_synopsis(const struct cli_command *command, FILE *out)
+{
+    for (const char *const *s = command->synopsis; *s; s++) {
+        (void)fputs(s == command->synopsis ? "\\fB" : ".br\n\\fB", out);
+        roff(out, command->name);
+        (void)fputs("\\fR ", out);
+        roff(out, *s);
+        (void)fputc('\n', out);
+    }
+}
+
 void cli_print_man_options(const struct cli_command *command, FILE *out)
 {
     for (const struct cli_group *g = command->groups; g && g->options; g++) {

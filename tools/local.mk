@@ -102,3 +102,46 @@ install-exec-hook:
 uninstall-hook:
 	rm -f $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
 endif
+
+# Man pages: hand-written text, filled with the options and exit codes that the programs print of
+# themselves. A cross build cannot run them and installs no pages.
+EXTRA_DIST += \
+	tools/man-fill.sh \
+	tools/mount.fuse.sftfs.8.in \
+	tools/sft.1.in \
+	tools/sftfs.1.in \
+	tools/sftmount.1.in \
+	$(NULL)
+
+fill_man = $(MKDIR_P) $(@D) && \
+	$(SHELL) $(srcdir)/tools/man-fill.sh $(srcdir)/$@.in $$program $(PACKAGE_VERSION) >$@.tmp && \
+	mv $@.tmp $@
+
+if BUILD_MAN
+nodist_man_MANS += tools/sft.1
+CLEANFILES += tools/sft.1 tools/sft.1.tmp
+tools/sft.1: tools/sft.1.in tools/man-fill.sh sft$(EXEEXT)
+	$(AM_V_GEN)program=./sft$(EXEEXT) && $(fill_man)
+
+if WITH_FUSE
+nodist_man_MANS += \
+	tools/mount.fuse.sftfs.8 \
+	tools/sftfs.1 \
+	tools/sftmount.1 \
+	$(NULL)
+CLEANFILES += \
+	mount.fuse.sftfs \
+	tools/mount.fuse.sftfs.8 tools/mount.fuse.sftfs.8.tmp \
+	tools/sftfs.1 tools/sftfs.1.tmp \
+	tools/sftmount.1 tools/sftmount.1.tmp \
+	$(NULL)
+tools/sftfs.1: tools/sftfs.1.in tools/man-fill.sh sftfs$(EXEEXT)
+	$(AM_V_GEN)program=./sftfs$(EXEEXT) && $(fill_man)
+tools/sftmount.1: tools/sftmount.1.in tools/man-fill.sh sftmount$(EXEEXT)
+	$(AM_V_GEN)program=./sftmount$(EXEEXT) && $(fill_man)
+tools/mount.fuse.sftfs.8: tools/mount.fuse.sftfs.8.in tools/man-fill.sh mount.fuse.sftfs
+	$(AM_V_GEN)program=./mount.fuse.sftfs && $(fill_man)
+mount.fuse.sftfs: sftfs$(EXEEXT)
+	$(AM_V_GEN)rm -f $@ && ln -s sftfs$(EXEEXT) $@
+endif
+endif
