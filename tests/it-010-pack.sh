@@ -231,9 +231,25 @@ expect_status 3 sft pack "$src" -o "$T/no/such/dir/x.sft"
 
 step "progress only where it is wanted"
 sft pack "$src" -o "$T/pr.sft" --progress=always 2>"$T/err" >/dev/null || die "sft pack"
-expect_text "$T/err" 'packing: +[0-9]+%'
+expect_text "$T/err" '[0-9]+%  .* of .*  packed'
 sft pack "$src" -o "$T/pr.sft" --force 2>"$T/err" >/dev/null || die "sft pack"
 [ ! -s "$T/err" ] || die "progress without a terminal"
+
+step "a full disk is an error that says so, and leaves nothing"
+if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
+    mkdir "$T/full"
+    # shellcheck disable=SC2016
+    unshare -m --propagation private sh -c '
+        mount -t tmpfs -o size=128k none "$2" || exit 99
+        sft pack "$1" -o "$2/x.sft" 2>&1
+        echo "status $?"
+        ls -A "$2" | sed "s/^/left: /"' sh "$src" "$T/full" >"$T/out"
+    expect_text "$T/out" 'x\.sft: the disk is full'
+    expect_text "$T/out" '^status 1$'
+    grep '^left' "$T/out" && die "something is left"
+else
+    echo "   (not tried: needs a mount namespace)"
+fi
 
 step "a file that changes meanwhile is an error"
 # A fifo opened for the launch list holds the packer between its walk and its reading.

@@ -39,7 +39,9 @@ unit_tests = \
 	tests/test-fold \
 	tests/test-guid \
 	tests/test-log \
+	tests/test-pack-content \
 	tests/test-pack-plan \
+	tests/test-pack-tree \
 	tests/test-short-name \
 	tests/test-package \
 	tests/test-sft \
@@ -50,7 +52,9 @@ unit_tests = \
 	tests/test-log \
 	tests/test-open \
 	tests/test-osd \
+	tests/test-pack-content \
 	tests/test-pack-plan \
+	tests/test-pack-tree \
 	tests/test-package \
 	tests/test-package-builder \
 	tests/test-short-name \
@@ -242,3 +246,11 @@ tests_test_engine_threads_SOURCES = tests/test-engine-threads.c tests/engine_fix
 # --help and the man pages say the same.
 dist_check_SCRIPTS += tests/test-manpages.sh
 TESTS += tests/test-manpages.sh
+
+tests_test_pack_content_CPPFLAGS = $(unit_cppflags)
+tests_test_pack_content_LDADD = $(unit_ldadd)
+tests_test_pack_content_SOURCES = tests/test-pack-content.c tests/unit.h tools/pack_content.c
+
+tests_test_pack_tree_CPPFLAGS = $(unit_cppflags)
+tests_test_pack_tree_LDADD = $(unit_ldadd)
+tests_test_pack_tree_SOURCES = tests/test-pack-tree.c tests/unit.h tools/pack_tree.c

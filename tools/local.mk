@@ -52,8 +52,6 @@ sft_SOURCES = \
 	tools/pack_tree.h \
 	tools/parallel.c \
 	tools/parallel.h \
-	tools/pack_progress.c \
-	tools/pack_progress.h \
 	tools/sft.c \
 	tools/sft.h \
 	tools/sft_cat.c \

@@ -250,7 +250,7 @@ static int take_option(struct parser *p, int id, struct err *e)
     case OPT_JOBS:
         return parse_number32("--jobs", arg, &o->jobs, e);
     case OPT_PROGRESS:
-        return pack_progress_parse(arg, &o->progress)
+        return progress_parse(arg, &o->progress)
                    ? err_set(e, ERR_INVALID, "--progress is auto, always or never, not '%s'", arg)
                    : 0;
     case OPT_QUIET:
@@ -308,7 +308,7 @@ static int check_together(struct parser *p, struct err *e)
 
 bool pack_options_parse(int argc, char **argv, struct pack_options *out, int *status)
 {
-    *out = (struct pack_options){ .progress = PACK_PROGRESS_AUTO };
+    *out = (struct pack_options){ .progress = PROGRESS_AUTO };
     struct parser p = { .o = out };
     struct err e = { 0 };
     int id, rc = 0;

@@ -9,7 +9,7 @@
 #include "src/guid.h"
 #include "tools/cli.h"
 #include "tools/pack_tree.h"
-#include "tools/pack_progress.h"
+#include "tools/progress.h"
 
 struct pack_options {
     const char *dir;
@@ -29,7 +29,7 @@ struct pack_options {
     bool has_epoch;
     int64_t epoch;            /* SOURCE_DATE_EPOCH, seconds */
     unsigned jobs;
-    enum pack_progress_mode progress;
+    enum progress_mode progress;
     bool case_sensitive, no_short_names, strict, manifest, quiet, json, force;
     char **exclude;           /* the array is owned; strings are argv's */
     size_t exclude_count;

@@ -20,22 +20,55 @@ static int64_t now_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-struct progress progress_begin(const char *verb, uint64_t total, bool quiet)
+int progress_parse(const char *text, enum progress_mode *out)
+{
+    static const char *const names[] = { "auto", "always", "never" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (!strcmp(text, names[i])) {
+            *out = (enum progress_mode)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+struct progress progress_begin(const char *verb, uint64_t total, enum progress_mode mode)
 {
     const char *term = getenv("TERM");
     bool dumb = !term || !strcmp(term, "dumb");
+    int64_t now = now_ms();
 
     return (struct progress){
         .verb = verb,
         .total = total,
-        .drawn_ms = now_ms(), /* short work shows nothing */
-        .on = !quiet && !dumb && isatty(STDERR_FILENO),
+        .started_ms = now,
+        /* Short work shows nothing, unless it is asked to. */
+        .drawn_ms = mode == PROGRESS_ALWAYS ? now - REDRAW_MS : now,
+        .on = mode == PROGRESS_ALWAYS ||
+              (mode == PROGRESS_AUTO && !dumb && isatty(STDERR_FILENO)),
     };
+}
+
+static void draw(const struct progress *p, uint64_t done, int64_t elapsed_ms)
+{
+    char d[TEXT_SIZE_SIZE], t[TEXT_SIZE_SIZE], speed[TEXT_SIZE_SIZE];
+    double rate = elapsed_ms > 0 ? (double)done * 1000 / (double)elapsed_ms : 0;
+
+    text_size(done, d);
+    text_size(p->total, t);
+    (void)fprintf(stderr, "\r\033[K%3d%%  %s of %s  %s",
+                  p->total ? (int)(100.0 * (double)done / (double)p->total) : 100, d, t, p->verb);
+    if (rate >= 1 && done < p->total) {
+        unsigned long left = (unsigned long)((double)(p->total - done) / rate + 0.5);
+
+        text_size((uint64_t)rate, speed);
+        (void)fprintf(stderr, "  %s/s  %lu:%02lu left", speed, left / 60, left % 60);
+    }
+    (void)fflush(stderr);
 }
 
 void progress_update(struct progress *p, uint64_t done)
 {
-    char d[TEXT_SIZE_SIZE], t[TEXT_SIZE_SIZE];
     int64_t now;
 
     if (!p->on)
@@ -45,11 +78,7 @@ void progress_update(struct progress *p, uint64_t done)
         return;
     p->drawn_ms = now;
     p->visible = true;
-    text_size(done, d);
-    text_size(p->total, t);
-    (void)fprintf(stderr, "\r\033[K%3d%%  %s of %s  %s",
-                  p->total ? (int)(100.0 * (double)done / (double)p->total) : 100, d, t, p->verb);
-    (void)fflush(stderr);
+    draw(p, done, now - p->started_ms);
 }
 
 void progress_clear(struct progress *p)

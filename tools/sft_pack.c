@@ -34,7 +34,7 @@
 struct pack {
     struct pack_options o;
     struct report report;
-    struct pack_progress progress;
+    struct progress progress;
     struct interrupt interrupt;
     struct pack_tree tree;
     struct pack_old *old;
@@ -67,14 +67,14 @@ static int check_stop(struct pack *p, struct err *e)
 static int tick_hashing(void *arg, size_t done, struct err *e)
 {
     struct pack *p = arg;
-    pack_progress_update(&p->progress, done);
+    progress_update(&p->progress, done);
     return check_stop(p, e);
 }
 
 static int tick_blocks(void *arg, uint64_t done, struct err *e)
 {
     struct pack *p = arg;
-    pack_progress_update(&p->progress, p->kept_bytes + done);
+    progress_update(&p->progress, p->kept_bytes + done);
     return check_stop(p, e);
 }
 
@@ -187,6 +187,21 @@ static int walk(struct pack *p, struct err *e)
     if (o->launch_list)
         return pack_launch_read(o->launch_list, &p->tree, p->launch, e);
     return p->old ? pack_old_launch(p->old, &p->tree, p->launch, e) : 0;
+}
+
+/* An upgrade of what was packed with --root-name is wrong without it, but cannot be told from a
+ * package whose author wanted another layout. */
+static void warn_about_root(struct pack *p)
+{
+    const char *before = p->old ? package_info(p->old->package)->root_name : "";
+    char text[2 * NAME_MAX_BYTES];
+    uint32_t entry = *before ? pack_tree_find(&p->tree, before) : PACK_NO_RANK;
+    if (!*before || (entry != PACK_NO_RANK && p->tree.entries[entry].parent == NODE_ROOT))
+        return;
+    (void)snprintf(text, sizeof text,
+                   "the old version has its content below '%s'; --root-name='%s' keeps that",
+                   before, before);
+    warn(p, text);
 }
 
 static int compare_contents(struct pack *p, struct err *e)
@@ -336,7 +351,7 @@ static int finish(struct pack *p, struct err *e)
         return rc;
     uint64_t bytes = image.metadata_len + pack_output_length(p->output);
     rc = pack_output_finish(p->output, image.metadata, image.metadata_len, tick_copy, p, e);
-    pack_progress_end(&p->progress);
+    progress_clear(&p->progress);
     if (!rc)
         rc = pack_documents_write(p->documents, &image.image, bytes, e);
     if (!rc && p->o.json)
@@ -368,7 +383,7 @@ static int set_defaults(struct pack *p, struct err *e)
 
 static int pack(struct pack *p, struct err *e)
 {
-    enum pack_progress_mode mode = p->o.quiet && p->o.progress == PACK_PROGRESS_AUTO ? PACK_PROGRESS_NEVER
+    enum progress_mode mode = p->o.quiet && p->o.progress == PROGRESS_AUTO ? PROGRESS_NEVER
                                                                           : p->o.progress;
     int rc = open_old(p, e);
     if (!rc)
@@ -378,6 +393,8 @@ static int pack(struct pack *p, struct err *e)
     if (!rc)
         rc = walk(p, e);
     if (!rc)
+        warn_about_root(p);
+    if (!rc)
         rc = pack_documents_new(&p->o, &p->tree, &p->documents, e);
     if (!rc)
         rc = compare_contents(p, e);
@@ -385,14 +402,14 @@ static int pack(struct pack *p, struct err *e)
         rc = plan(p, e);
     if (rc)
         return rc;
-    pack_progress_begin(&p->progress, mode, stderr, "packing", p->kept_bytes + p->plan.unique_bytes);
+    p->progress = progress_begin("packed", p->kept_bytes + p->plan.unique_bytes, mode);
     rc = write_blocks(p, e);
     return rc ? rc : finish(p, e);
 }
 
 static void clear(struct pack *p)
 {
-    pack_progress_end(&p->progress);
+    progress_clear(&p->progress);
     pack_output_free(p->output);
     pack_documents_free(p->documents);
     pack_plan_clear(&p->plan);
@@ -415,7 +432,7 @@ static int run(int argc, char **argv)
     interrupt_begin(&p.interrupt);
     struct err e = { 0 };
     int rc = pack(&p, &e);
-    pack_progress_end(&p.progress); /* the line must be gone before a message */
+    progress_clear(&p.progress); /* the line must be gone before a message */
     enum exitcode code = rc ? report_error(&p.report, NULL, &e) : EXITCODE_OK;
     code = report_finish(&p.report, code);
     clear(&p);

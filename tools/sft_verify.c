@@ -154,7 +154,7 @@ static enum exitcode verify(struct verify_run *v, unsigned threads)
     struct err e = { 0 };
     int rc;
 
-    v->progress = progress_begin("checked", info->stored_bytes, v->in->quiet);
+    v->progress = progress_begin("checked", info->stored_bytes, v->in->quiet ? PROGRESS_NEVER : PROGRESS_AUTO);
     rc = verify_blocks(v->in->package, v->in->source, threads, step, v, &v->result, &e);
     progress_clear(&v->progress);
     if (!rc)
