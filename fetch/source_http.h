@@ -67,6 +67,9 @@ struct http_source {
     CURL **idle;                   /* I/O thread: configured handles for the next requests */
     size_t idle_count;
     struct http_request *active, *active_tail; /* I/O thread; in order of their deadlines */
+    struct http_request *waiting;  /* I/O thread: first active one that is not at curl's yet */
+    unsigned in_flight;            /* I/O thread: requests at curl's */
+    bool multiplexed;              /* I/O thread: HTTP/2 replies have come since curl was idle */
     uint8_t *head;                 /* I/O thread, once open */
     size_t head_len;
 
@@ -79,7 +82,10 @@ struct http_source {
     _Atomic uint64_t requests, bytes, errors, connections;
 };
 
-enum { HTTP_IDLE_MAX = 16 };
+enum {
+    HTTP_IDLE_MAX = 16,
+    HTTP_STREAMS_MAX = 32, /* requests at once when one connection carries many */
+};
 
 /* --- source_http_loop.c -------------------------------------------------------------------- */
 

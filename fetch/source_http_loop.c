@@ -5,6 +5,10 @@
  *
  * The deadline is the same span for each request and is taken under the queue's lock, so that the
  * active list is in the order of deadlines and only its front has to be looked at.
+ *
+ * Requests beyond what the connections can take wait here, at the end of the active list, and not in
+ * curl: its own list of pending transfers (CURLMOPT_MAX_HOST_CONNECTIONS, CURLOPT_PIPEWAIT) now and
+ * then forgets one, which then sits there until its deadline.
  */
 #include "config.h"
 
@@ -72,6 +76,8 @@ static void append(struct http_source *s, struct http_request *q)
 
 static void unlink_request(struct http_source *s, struct http_request *q)
 {
+    if (s->waiting == q)
+        s->waiting = q->next;
     if (q->prev)
         q->prev->next = q->next;
     else
@@ -120,6 +126,7 @@ static bool answer_from_head(struct http_request *q)
     return true;
 }
 
+/* What needs no request is answered here; the others wait, if only for a moment. */
 static void begin(struct http_request *q)
 {
     const struct source *base = &q->source->base;
@@ -138,11 +145,34 @@ static void begin(struct http_request *q)
         finish(q, status, &e);
         return;
     }
-    if (answer_from_head(q))
+    if (!answer_from_head(q) && !q->source->waiting)
+        q->source->waiting = q;
+}
+
+/* One request a connection; many once HTTP/2 is known to be there. That is forgotten when curl falls
+ * idle, since the connection may be gone by the next time and all would open one of their own. */
+static void start_waiting(struct http_source *s)
+{
+    while (s->waiting &&
+           s->in_flight < (s->multiplexed ? max_u64(HTTP_STREAMS_MAX, s->settings.max_connections)
+                                          : s->settings.max_connections)) {
+        struct http_request *q = s->waiting;
+        struct err e;
+
+        s->waiting = q->next;
+        int status = http_transfer_start(q, &e);
+        if (status)
+            finish(q, status, &e);
+    }
+}
+
+static void do_drop_head(struct http_source *s)
+{
+    if (!atomic_exchange(&s->drop_head, false))
         return;
-    status = http_transfer_start(q, &e);
-    if (status)
-        finish(q, status, &e);
+    free(s->head);
+    s->head = NULL;
+    s->head_len = 0;
 }
 
 /* Moves what is queued to the active list and begins it. Returns whether to stop. */
@@ -154,6 +184,7 @@ static bool take_queue(struct http_source *s)
     bool stop = s->stop;
     pthread_mutex_unlock(&s->lock);
 
+    do_drop_head(s); /* first: what was queued after it was asked for must not be answered from it */
     while (q) {
         struct http_request *next = q->next;
         append(s, q);
@@ -177,15 +208,6 @@ static void do_cancels(struct http_source *s)
             finish_cancelled(q);
         q = next;
     }
-}
-
-static void do_drop_head(struct http_source *s)
-{
-    if (!atomic_exchange(&s->drop_head, false))
-        return;
-    free(s->head);
-    s->head = NULL;
-    s->head_len = 0;
 }
 
 static void do_deadlines(struct http_source *s)
@@ -253,11 +275,12 @@ static void *run(void *arg)
     while (!take_queue(s)) {
         int running;
 
-        do_drop_head(s);
         do_cancels(s);
+        start_waiting(s);
         CURLMcode code = curl_multi_perform(s->multi, &running);
         do_completions(s);
         do_deadlines(s);
+        start_waiting(s);
         if (code == CURLM_OK)
             code = curl_multi_poll(s->multi, NULL, 0, wait_ms(s), NULL);
         if (code != CURLM_OK)
@@ -296,7 +319,6 @@ int http_loop_start(struct http_source *s, struct err *e)
         return err_nomem(e); /* http_loop_stop() is not due; the caller frees */
     long connections = (long)s->settings.max_connections;
     (void)curl_multi_setopt(s->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    (void)curl_multi_setopt(s->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
     (void)curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, 2 * connections); /* a redirect's too */
     int r = create_thread(s);
     if (r) {

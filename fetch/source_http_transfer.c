@@ -55,6 +55,10 @@ static int on_header_end(struct http_request *q)
         return 0; /* interim, a log-in that curl goes on with, or judged when it has ended */
     int status = http_reply_check(r, &want, (int64_t)time(NULL), &q->body_len, &q->err);
     q->accepted = status == 0;
+    long version = 0;
+    if (curl_easy_getinfo(q->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
+        version == CURL_HTTP_VERSION_2_0)
+        q->source->multiplexed = true;
     return status;
 }
 
@@ -211,14 +215,12 @@ static CURL *take_handle(struct http_source *s, CURLcode *rc)
 static CURLcode set_request(CURL *easy, struct http_request *q)
 {
     const struct http_settings *o = &q->source->settings;
-    bool tls = strncasecmp(o->url, "https:", 6) == 0;
     CURLcode rc = CURLE_OK;
 
     (void)snprintf(q->range, sizeof q->range, "%" PRIu64 "-%" PRIu64, q->read->offset,
                    q->read->offset + q->read->len - 1);
     SET(URL, o->url);
-    SET(REDIR_PROTOCOLS_STR, tls ? "https" : "http,https");
-    SET(PIPEWAIT, tls ? 1L : 0L); /* wait and share a connection rather than open another */
+    SET(REDIR_PROTOCOLS_STR, strncasecmp(o->url, "https:", 6) == 0 ? "https" : "http,https");
     SET(HTTPAUTH, o->auth);
     SET(RANGE, q->range);
     SET(PRIVATE, q);
@@ -248,6 +250,7 @@ int http_transfer_start(struct http_request *q, struct err *e)
         return err_set(e, ERR_NO_MEMORY, "%s: %s", s->base.name, curl_multi_strerror(code));
     }
     q->easy = easy;
+    s->in_flight++;
     return 0;
 }
 
@@ -267,6 +270,8 @@ void http_transfer_end(struct http_request *q)
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
     q->easy = NULL;
+    if (--s->in_flight == 0)
+        s->multiplexed = false;
     if (s->idle_count < HTTP_IDLE_MAX)
         s->idle[s->idle_count++] = easy;
     else

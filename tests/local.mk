@@ -13,6 +13,8 @@ EXTRA_DIST += \
 	tests/install.sh \
 	tests/installed.sh \
 	tests/it-010-pack.sh \
+	tests/it-020-http-odd.sh \
+	tests/it-021-http-nginx.sh \
 	tests/it-040-mount-local.sh \
 	tests/it-041-mount-http.sh \
 	tests/it-042-mount-lifecycle.sh \
@@ -20,6 +22,7 @@ EXTRA_DIST += \
 	tests/it-044-bulk.sh \
 	tests/it-045-property.sh \
 	tests/lib.sh \
+	tests/odd-http-server.py \
 	tests/run.sh \
 	tests/summary.sh \
 	tests/tree.py \
@@ -163,6 +166,7 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz-href \
 	tests/fuzz/fuzz-manifest \
 	tests/fuzz/fuzz-osd \
+	tests/fuzz/fuzz-http-reply \
 	tests/fuzz/make-seeds \
 	$(NULL)
 if FUZZING
@@ -195,6 +199,10 @@ tests_fuzz_fuzz_osd_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_osd_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_osd_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_osd_SOURCES = tests/fuzz/fuzz-osd.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_http_reply_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_http_reply_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_http_reply_LDADD = $(LIBSFTFETCH) $(fuzz_ldadd)
+tests_fuzz_fuzz_http_reply_SOURCES = tests/fuzz/fuzz-http-reply.c tests/fuzz/fuzz.h
 
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_make_seeds_LDADD = $(LIBSFT)
