@@ -97,7 +97,7 @@ static void make_one(const char *name, struct name_set *set, char out[SHORT_NAME
     size_t base_len = squeeze(start, dot ? dot : end, base, 6);
     squeeze(dot ? dot : end, end, ext, 3);
     if (base_len == 0)
-        base_len = squeeze("_", "_" + 1, base, 1);
+        base_len = squeeze("_", &"_"[1], base, 1);
     for (unsigned n = 1; n <= PLAIN_NUMBERS; n++) {
         (void)snprintf(tail, sizeof tail, "~%u", n);
         join(out, base, tail, ext);
