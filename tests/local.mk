@@ -32,8 +32,8 @@ if HAVE_CUNIT
 unit_tests = \
 	tests/test-bad-sft \
 	tests/test-cli \
-	tests/test-container \
 	tests/test-codec \
+	tests/test-container \
 	tests/test-cursor \
 	tests/test-engine \
 	tests/test-engine-threads \
@@ -51,8 +51,9 @@ unit_tests = \
 	tests/test-href \
 	tests/test-http-reply \
 	tests/test-http-url \
+	tests/test-ico \
 	tests/test-log \
-	tests/test-log \
+	tests/test-manifest \
 	tests/test-open \
 	tests/test-osd \
 	tests/test-pack-content \
@@ -60,11 +61,9 @@ unit_tests = \
 	tests/test-pack-tree \
 	tests/test-package \
 	tests/test-package-builder \
-	tests/test-short-name \
-	tests/test-ico \
-	tests/test-manifest \
-	tests/test-osd \
 	tests/test-samples \
+	tests/test-sft \
+	tests/test-short-name \
 	tests/test-source-file \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
