@@ -20,7 +20,7 @@ struct place {
     enum place_kind kind;
     bool is_file_url;
     size_t scheme_len;     /* 0 = none; the scheme starts the text */
-    const char *authority; /* URL: user, host and port; UNC: server and what follows; drive: letter */
+    const char *authority; /* URL: user, host, port; UNC: server and what follows; drive: letter */
     size_t authority_len;  /* URL and drive only */
     const char *rest;      /* what ApplicationSourceRoot keeps: no separators in front, no query */
     size_t rest_len;

@@ -44,7 +44,7 @@ struct source_options {
     const char *client_key;      /* PEM */
     const char *netrc_file;      /* NULL = ~/.netrc when it exists */
     const char *proxy;           /* NULL = environment (http_proxy, …); "" = none */
-    const char *auth;            /* "basic", "digest", "ntlm", "negotiate", "any"; NULL = any safe */
+    const char *auth;            /* "basic", "digest", "ntlm", "negotiate", "any"; NULL: any safe */
     const char *unc_map;         /* "\\server\share=/dir" pairs separated by ';', for UNC paths */
     bool insecure;               /* do not verify TLS certificates */
 };

@@ -46,7 +46,7 @@ static int open_path(const char *path)
     return fd;
 }
 
-/* The entry of DIR that is NAME in another case; of several the first in byte order. NULL if none. */
+/* The entry of DIR that is NAME in another case, of several the first in byte order, or NULL. */
 static char *find_folded(const char *dir, const char *name)
 {
     DIR *d = opendir(dir);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The icon of a Windows program: section table, resource directory (type, name, language, always
- * three levels, so that a loop cannot be followed), icon group, pictures. Everything is read through
- * cursors over the file. See ico.h.
+ * three levels, so that a loop cannot be followed), icon group, pictures. Everything is read
+ * through cursors over the file. See ico.h.
  */
 #include "config.h"
 

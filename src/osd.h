@@ -96,7 +96,8 @@ int osd_read(const void *data, size_t len, struct osd **out, struct err *e) must
 void osd_free(struct osd *osd); /* of one that osd_read() made; NULL is fine */
 
 /* Writes the document as UTF-8 text, the same bytes for the same input. *out is NUL-terminated, not
- * counted in *len; the caller frees it. ERR_INVALID for text that XML cannot hold, ERR_EMPTY_HREF. */
+ * counted in *len; the caller frees it. ERR_INVALID for text that XML cannot hold,
+ * ERR_EMPTY_HREF. */
 int osd_write(const struct osd *osd, char **out, size_t *len, struct err *e) must_check;
 
 #endif

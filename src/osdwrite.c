@@ -37,7 +37,8 @@ static void text_element(struct xml_out *o, unsigned depth, const char *name, co
     xml_put(o, ">\n");
 }
 
-static void codebase(struct xml_out *o, unsigned depth, const struct osd_codebase *c, bool secondary)
+static void codebase(struct xml_out *o, unsigned depth, const struct osd_codebase *c,
+                     bool secondary)
 {
     xml_put_indent(o, depth);
     xml_put(o, "<CODEBASE");

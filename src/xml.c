@@ -155,7 +155,7 @@ static int decode(const uint8_t *data, size_t len, const char **text, size_t *te
         return 0;
     if (name[0] && !is_known_encoding(name))
         return err_set(e, ERR_UNSUPPORTED,
-                       "encoding %s is not supported (UTF-8, UTF-16, ISO-8859 and Windows-125x are)",
+                       "encoding %s is not supported; UTF-8, UTF-16, ISO-8859 and Windows-125x are",
                        name);
     if (name[0])
         *encoding = NULL;

@@ -53,7 +53,7 @@ bool xml_truth(const char *text);
 struct xml_out {
     char *text; /* NUL-terminated unless NULL; owned by the user of the struct */
     size_t len, capacity;
-    enum err_kind failed; /* ERR_NO_MEMORY or ERR_INVALID (not XML text); checked once, at the end */
+    enum err_kind failed; /* ERR_NO_MEMORY or ERR_INVALID (not XML text); checked at the end */
 };
 
 void xml_put(struct xml_out *o, const char *markup);                        /* as it is */

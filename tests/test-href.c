@@ -96,8 +96,8 @@ static void source_root_gives_every_row_of_the_documented_table(void)
         char *got = NULL;
         int rc = href_substitute_root(documented[i].href, documented[i].root, &got, &e);
         check_text(documented[i].href, rc, got, documented[i].result, &e);
-        check_resolve(documented[i].href, (struct href_options){ .source_root = documented[i].root },
-                      documented[i].result);
+        struct href_options o = { .source_root = documented[i].root };
+        check_resolve(documented[i].href, o, documented[i].result);
     }
 }
 
@@ -114,7 +114,8 @@ static void source_root_takes_other_spellings(void)
         { "http://web/c", "\\\\srv\\share\\My App.sft", "http://web/c/My%20App.sft" },
         { "/srv/content/", "https://old/a%20b/c.sft?x=y", "/srv/content/a b/c.sft" },
         { "/", "https://old/c.sft", "/c.sft" },
-        { "file://\\\\srv\\share", QUERY_HREF, "file://\\\\srv\\share\\productivity\\office2k3.sft" },
+        { "file://\\\\srv\\share", QUERY_HREF,
+          "file://\\\\srv\\share\\productivity\\office2k3.sft" },
         { "file:///srv/c", "http://old/a%20b.sft", "file:///srv/c/a%20b.sft" },
         { "M:/apps", UNC_HREF, "M:/apps\\productivity\\office2k3.sft" },
     };
@@ -181,7 +182,8 @@ static void resolve_takes_every_spelling_seen_in_the_world(void)
           "rtsps://apps.test:322/Adobe/Adobe_Reader_9/AdobeReader9x.sft" },
         { "RTSPS://%SFT_SOFTGRIDSERVER%:322/WINZIP.001/WINZIP.001.sft?Customer=MyProviderPolicy",
           "RTSPS://apps.test:322/WINZIP.001/WINZIP.001.sft?Customer=MyProviderPolicy" },
-        { "RTSPS://%sft_SoftGridServer%:322/DefaultApp.sft", "RTSPS://apps.test:322/DefaultApp.sft" },
+        { "RTSPS://%sft_SoftGridServer%:322/DefaultApp.sft",
+          "RTSPS://apps.test:322/DefaultApp.sft" },
     };
     setenv("SFT_SOFTGRIDSERVER", "apps.test", 1);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
