@@ -241,7 +241,6 @@ tests_test_http_url_SOURCES = tests/test-http-url.c tests/unit.h
 check_PROGRAMS += tests/http-check
 tests_http_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)
 tests_http_check_SOURCES = tests/http-check.c
-tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_sft_sources)
 tests_test_engine_CPPFLAGS = $(unit_cppflags)
 tests_test_engine_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_engine_SOURCES = tests/test-engine.c tests/engine_fixture.h tests/unit.h
