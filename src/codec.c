@@ -15,6 +15,7 @@
 #include <bzlib.h>
 #include <libdeflate.h>
 #include <openssl/evp.h>
+#include <zdict.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -36,6 +37,12 @@ static const struct {
     [CODEC_ZLIB] = { "zlib", 1, 12, 9 },
     [CODEC_BZIP2] = { "bzip2", 1, 9, 9 },
     [CODEC_ZSTD] = { "zstd", 1, 22, 15 },
+};
+
+struct codec_dictionary {
+    ZSTD_DDict *in;
+    ZSTD_CDict *out; /* NULL when made for decoding only */
+    int level;
 };
 
 int codec_context_new(struct codec_context **out)
@@ -166,11 +173,13 @@ static int decode_bzip2(const uint8_t *in, size_t in_len, uint8_t *out, size_t o
 }
 
 /*
- * One frame that names its size and needs no dictionary. Decoding at once goes straight to OUT, so
+ * One frame that names its size and no dictionary (the package has one for all its blocks, or none).
+ * Decoding at once goes straight to OUT, so
  * a frame that claims a huge window costs nothing.
  */
-static int decode_zstd(struct codec_context *ctx, const uint8_t *in, size_t in_len, uint8_t *out,
-                       size_t out_len, struct err *e)
+static int decode_zstd(struct codec_context *ctx, const struct codec_dictionary *d,
+                       const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len,
+                       struct err *e)
 {
     static const uint8_t magic[] = { 0x28, 0xb5, 0x2f, 0xfd }; /* not skippable, not legacy */
 
@@ -185,7 +194,7 @@ static int decode_zstd(struct codec_context *ctx, const uint8_t *in, size_t in_l
         return err_set(e, ERR_BLOCK_DECODE, "zstd frame of %llu bytes instead of %zu", size,
                        out_len);
     if (ZSTD_getDictID_fromFrame(in, in_len))
-        return err_set(e, ERR_BLOCK_DECODE, "zstd frame needs a dictionary");
+        return err_set(e, ERR_BLOCK_DECODE, "zstd frame names a dictionary");
 
     size_t frame = ZSTD_findFrameCompressedSize(in, in_len);
     if (ZSTD_isError(frame))
@@ -197,7 +206,9 @@ static int decode_zstd(struct codec_context *ctx, const uint8_t *in, size_t in_l
         ctx->zstd_in = ZSTD_createDCtx();
     if (!ctx->zstd_in)
         return err_nomem(e);
-    size_t made = ZSTD_decompressDCtx(ctx->zstd_in, out, out_len, in, in_len);
+    size_t made =
+        d ? ZSTD_decompress_usingDDict(ctx->zstd_in, out, out_len, in, in_len, d->in)
+          : ZSTD_decompressDCtx(ctx->zstd_in, out, out_len, in, in_len);
     if (ZSTD_isError(made))
         return err_set(e, ERR_BLOCK_DECODE, "zstd: %s", ZSTD_getErrorName(made));
     if (made != out_len)
@@ -217,7 +228,7 @@ int codec_decode(struct codec_context *ctx, enum codec codec, const uint8_t *in,
     case CODEC_BZIP2:
         return decode_bzip2(in, in_len, out, out_len, e);
     case CODEC_ZSTD:
-        return decode_zstd(ctx, in, in_len, out, out_len, e);
+        return decode_zstd(ctx, NULL, in, in_len, out, out_len, e);
     case CODEC_COUNT:
         break;
     }
@@ -258,8 +269,8 @@ static long encode_bzip2(int level, const uint8_t *in, size_t in_len, uint8_t *o
     }
 }
 
-static long encode_zstd(struct codec_context *ctx, int level, const uint8_t *in, size_t in_len,
-                        uint8_t *out, struct err *e)
+static long encode_zstd(struct codec_context *ctx, const struct codec_dictionary *d, int level,
+                        const uint8_t *in, size_t in_len, uint8_t *out, struct err *e)
 {
     if (!ctx->zstd_out)
         ctx->zstd_out = ZSTD_createCCtx();
@@ -283,6 +294,9 @@ static long encode_zstd(struct codec_context *ctx, int level, const uint8_t *in,
         if (ZSTD_isError(
                 ZSTD_CCtx_setParameter(ctx->zstd_out, settings[i].name, settings[i].value)))
             return err_set(e, ERR_INVALID, "zstd refuses level %d", level);
+
+    if (ZSTD_isError(ZSTD_CCtx_refCDict(ctx->zstd_out, d ? d->out : NULL)))
+        return err_set(e, ERR_INVALID, "zstd refuses the dictionary");
 
     size_t len = ZSTD_compress2(ctx->zstd_out, out, in_len - 1, in, in_len);
     if (!ZSTD_isError(len))
@@ -310,10 +324,61 @@ long codec_encode(struct codec_context *ctx, enum codec codec, int level, const 
     case CODEC_BZIP2:
         return encode_bzip2(level, in, in_len, out, e);
     case CODEC_ZSTD:
-        return encode_zstd(ctx, level, in, in_len, out, e);
+        return encode_zstd(ctx, NULL, level, in, in_len, out, e);
     default:
         return 0;
     }
+}
+
+int codec_dictionary_new(const void *data, size_t len, int level, struct codec_dictionary **out,
+                         struct err *e)
+{
+    if (len < 8 || len > CODEC_DICTIONARY_MAX) /* below 8 bytes zstd takes it for none at all */
+        return err_set(e, ERR_CORRUPT, "a dictionary of %zu bytes", len);
+    struct codec_dictionary *d = calloc(1, sizeof *d);
+    if (!d)
+        return err_nomem(e);
+    d->level = level;
+    d->in = ZSTD_createDDict(data, len);
+    if (level)
+        d->out = ZSTD_createCDict(data, len, level);
+    if (!d->in || (level && !d->out)) {
+        codec_dictionary_free(d);
+        return err_set(e, ERR_CORRUPT, "these %zu bytes are no dictionary", len);
+    }
+    *out = d;
+    return 0;
+}
+
+void codec_dictionary_free(struct codec_dictionary *d)
+{
+    if (!d)
+        return;
+    ZSTD_freeDDict(d->in);
+    ZSTD_freeCDict(d->out);
+    free(d);
+}
+
+size_t codec_dictionary_train(const void *samples, const size_t *lens, unsigned count,
+                              uint8_t *out, size_t max)
+{
+    size_t len = ZDICT_trainFromBuffer(out, max, samples, lens, count);
+    return ZDICT_isError(len) ? 0 : len;
+}
+
+int codec_decode_with(struct codec_context *ctx, const struct codec_dictionary *d,
+                      const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len,
+                      struct err *e)
+{
+    return decode_zstd(ctx, d, in, in_len, out, out_len, e);
+}
+
+long codec_encode_with(struct codec_context *ctx, const struct codec_dictionary *d,
+                       const uint8_t *in, size_t in_len, uint8_t *out, struct err *e)
+{
+    if (!d->out)
+        return err_set(e, ERR_INVALID, "the dictionary was made for decoding");
+    return in_len < 2 ? 0 : encode_zstd(ctx, d, d->level, in, in_len, out, e);
 }
 
 int codec_sha256(struct codec_context *ctx, const void *data, size_t len, uint8_t out[32])

@@ -51,6 +51,36 @@ int codec_decode(struct codec_context *ctx, enum codec codec, const uint8_t *in,
 long codec_encode(struct codec_context *ctx, enum codec codec, int level, const uint8_t *in,
                   size_t in_len, uint8_t *out, struct err *e) must_check;
 
+/*
+ * A dictionary: bytes that many blocks of a package have in common. With one, small zstd blocks come
+ * out smaller, because they can refer to it. Immutable and shared by all threads.
+ */
+struct codec_dictionary;
+
+#define CODEC_DICTIONARY_MAX (128u * 1024u)
+
+/* DATA (copied) is 8 to CODEC_DICTIONARY_MAX bytes. LEVEL: what codec_encode_with() will use, or 0
+ * when the dictionary is for decoding only. ERR_CORRUPT for bytes that are no dictionary. */
+int codec_dictionary_new(const void *data, size_t len, int level, struct codec_dictionary **out,
+                         struct err *e) must_check;
+void codec_dictionary_free(struct codec_dictionary *d); /* NULL is fine */
+
+/*
+ * Makes a dictionary of at most MAX bytes from COUNT samples that lie one after another in SAMPLES.
+ * Returns its length, or 0 when the samples have too little in common. Deterministic for one
+ * library version.
+ */
+size_t codec_dictionary_train(const void *samples, const size_t *lens, unsigned count,
+                              uint8_t *out, size_t max);
+
+/* zstd with a dictionary; else as codec_decode() and codec_encode(). What was encoded without a
+ * dictionary decodes with any. */
+int codec_decode_with(struct codec_context *ctx, const struct codec_dictionary *d,
+                      const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len,
+                      struct err *e) must_check;
+long codec_encode_with(struct codec_context *ctx, const struct codec_dictionary *d,
+                       const uint8_t *in, size_t in_len, uint8_t *out, struct err *e) must_check;
+
 /* SHA-256 of a buffer; with a context (CTX may be NULL) it does not allocate. 0 or -EIO. */
 int codec_sha256(struct codec_context *ctx, const void *data, size_t len, uint8_t out[32])
     must_check;

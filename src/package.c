@@ -37,6 +37,8 @@ void package_free(struct package *p)
     free(p->file_id_rank);
     free(p->sds);
     free(p->sd_end);
+    free(p->dictionary_bytes);
+    codec_dictionary_free(p->dictionary);
     free(p);
 }
 
@@ -225,13 +227,21 @@ int package_decode_block(const struct package *p, uint32_t index, const uint8_t 
         return err_at(e, ERR_BLOCK_HASH, NULL, b->offset, "block %u: hash is %s instead of %s",
                       index, have, want);
     }
-    int rc = codec_decode(ctx, b->codec, stored, b->stored_len, out, b->len, e);
+    int rc = p->dictionary && b->codec == CODEC_ZSTD
+                 ? codec_decode_with(ctx, p->dictionary, stored, b->stored_len, out, b->len, e)
+                 : codec_decode(ctx, b->codec, stored, b->stored_len, out, b->len, e);
     if (rc) {
         err_wrap(e, "block %u", index);
         if (e)
             e->offset = b->offset;
     }
     return rc;
+}
+
+const uint8_t *package_dictionary(const struct package *p, size_t *len)
+{
+    *len = p->dictionary_len;
+    return p->dictionary_bytes;
 }
 
 size_t package_block_files(const struct package *p, uint32_t index, const uint32_t **files)

@@ -166,6 +166,10 @@ size_t package_map(const struct package *p, uint32_t file, uint64_t off, uint64_
 
 const struct block *package_block(const struct package *p, uint32_t index);
 
+/* Dictionary of the package's zstd blocks as stored, or NULL. A newer version keeps it, as it keeps
+ * blocks. */
+const uint8_t *package_dictionary(const struct package *p, size_t *len);
+
 /* Checks the stored form of a block against its hash and decodes it into OUT (block.len bytes).
  * CTX belongs to the calling thread. 0, or ERR_BLOCK_HASH / ERR_BLOCK_DECODE with the number. */
 int package_decode_block(const struct package *p, uint32_t index, const uint8_t *stored,

@@ -235,6 +235,24 @@ int package_builder_add_block(struct package_builder *b, const struct block *blo
     return 0;
 }
 
+int package_builder_set_dictionary(struct package_builder *b, const uint8_t *data, size_t len,
+                                   struct err *e)
+{
+    struct package *p = b->p;
+
+    if (p->dictionary)
+        return err_set(e, ERR_INVALID, "dictionary given twice");
+    int rc = codec_dictionary_new(data, len, 0, &p->dictionary, e);
+    if (rc)
+        return rc;
+    p->dictionary_bytes = malloc(len);
+    if (!p->dictionary_bytes)
+        return err_nomem(e);
+    memcpy(p->dictionary_bytes, data, len);
+    p->dictionary_len = len;
+    return 0;
+}
+
 int package_builder_add_extent(struct package_builder *b, const struct extent *x, struct err *e)
 {
     uint32_t n = b->p->extent_count;

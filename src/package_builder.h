@@ -86,6 +86,10 @@ int package_builder_add_version(struct package_builder *b, const struct package_
 int package_builder_add_sd(struct package_builder *b, const uint8_t *sd, size_t len, struct err *e)
     must_check;
 
+/* Dictionary of the package's zstd blocks; copied. At most once. */
+int package_builder_set_dictionary(struct package_builder *b, const uint8_t *data, size_t len,
+                                   struct err *e) must_check;
+
 /* Final checks and indexes. On success *out owns everything and the builder is empty. */
 int package_builder_finish(struct package_builder *b, struct package **out, struct err *e)
     must_check;

@@ -61,6 +61,10 @@ struct package {
     uint32_t file_id_count;
     uint32_t *file_id_rank; /* how many ids nodes below 64 * i have; NULL without ids */
 
+    uint8_t *dictionary_bytes; /* NULL without a dictionary */
+    size_t dictionary_len;
+    struct codec_dictionary *dictionary;
+
     uint8_t *sds;           /* security descriptors back to back */
     size_t *sd_end;         /* sd_count + 1 entries, the first is 0 */
 };

@@ -28,7 +28,7 @@ struct sft_parse {
     struct codec_context *ctx;
     struct package_builder *builder;
 
-    struct sft_payload prop, indx, cidx, hist, lnch; /* data NULL: not there */
+    struct sft_payload prop, indx, cidx, hist, lnch, dict; /* data NULL: not there */
     struct cursor secd, dmap;                        /* parts of CIDX; start NULL: not there */
 
     struct sft_prop props;

@@ -256,7 +256,7 @@ static int load_all(struct sft_parse *s, struct err *e)
     } known[] = {
         { SFT_TAG_PROP, &s->prop, true },  { SFT_TAG_INDX, &s->indx, true },
         { SFT_TAG_CIDX, &s->cidx, true },  { SFT_TAG_HIST, &s->hist, false },
-        { SFT_TAG_LNCH, &s->lnch, false },
+        { SFT_TAG_LNCH, &s->lnch, false }, { SFT_TAG_DICT, &s->dict, false },
     };
     for (unsigned i = 1; i < s->section_count; i++) {
         const struct sft_section *sec = &s->sections[i];
@@ -305,6 +305,7 @@ static int sft_parse(const struct container_input *in, struct package **out, str
     free(s->cidx.owned);
     free(s->hist.owned);
     free(s->lnch.owned);
+    free(s->dict.owned);
     codec_context_free(s->ctx);
     free(s);
     return rc;

@@ -318,6 +318,14 @@ static int set_info(struct sft_parse *s, struct err *e)
     return placed(package_builder_set_info(s->builder, &info, e), e, SFT_TAG_PROP, 0);
 }
 
+static int set_dictionary(struct sft_parse *s, struct err *e)
+{
+    if (!s->dict.data)
+        return 0;
+    return placed(package_builder_set_dictionary(s->builder, s->dict.data, s->dict.len, e), e,
+                  SFT_TAG_DICT, 0);
+}
+
 int sft_build(struct sft_parse *s, struct package **out, struct err *e)
 {
     struct cursor runs, versions;
@@ -328,7 +336,7 @@ int sft_build(struct sft_parse *s, struct package **out, struct err *e)
         (rc = read_table(&s->hist, SFT_VERSION_SIZE, &versions, &s->counts.versions, e)))
         return rc;
     if ((rc = package_builder_new(&s->counts, &s->builder, e)) || (rc = set_info(s, e)) ||
-        (rc = add_blocks(s, e)) || (rc = add_extents(s, e)) || (rc = add_sds(s, e)) ||
+        (rc = set_dictionary(s, e)) || (rc = add_blocks(s, e)) || (rc = add_extents(s, e)) || (rc = add_sds(s, e)) ||
         (rc = add_nodes(s, e)) || (rc = add_runs_and_versions(s, &runs, &versions, e)))
         return rc;
     return placed(package_builder_finish(s->builder, out, e), e, SFT_TAG_DMAP, 0);

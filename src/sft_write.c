@@ -105,6 +105,17 @@ static int put_hist(struct writer *w, struct err *e)
     return rc;
 }
 
+static int put_dict(struct writer *w, struct err *e)
+{
+    struct sft_buf b = { .data = NULL };
+    if (!w->image->dictionary)
+        return 0;
+    sft_put_bytes(&b, w->image->dictionary, w->image->dictionary_len);
+    int rc = put_section(w, SFT_TAG_DICT, true, &b, e);
+    free(b.data);
+    return rc;
+}
+
 static int put_lnch(struct writer *w, struct err *e)
 {
     const struct sft_image *im = w->image;
@@ -352,7 +363,7 @@ int sft_write_metadata(const struct sft_image *image, uint8_t **out, size_t *len
         return err_nomem(e);
     sft_put_bytes(&w.out, room, sizeof room);
     if ((rc = check_blocks(&w, e)) || (rc = put_prop(&w, e)) || (rc = put_hist(&w, e)) ||
-        (rc = put_lnch(&w, e)) || (rc = put_cidx(&w, e)) || (rc = put_indx(&w, e)) ||
+        (rc = put_lnch(&w, e)) || (rc = put_dict(&w, e)) || (rc = put_cidx(&w, e)) || (rc = put_indx(&w, e)) ||
         (rc = put_header(&w, e)) || (rc = read_back(&w, e)))
         goto out;
     *out = steal_ptr(&w.out.data);

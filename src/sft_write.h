@@ -42,6 +42,8 @@ struct sft_image {
     uint32_t launch_run_count;
     const struct package_version *versions; /* oldest first; the last one is this version */
     uint32_t version_count;
+    const uint8_t *dictionary;  /* with which all zstd blocks decode; NULL for none */
+    size_t dictionary_len;
     const uint8_t *const *sds;  /* security descriptor i + 1 */
     const size_t *sd_lens;
     uint32_t sd_count;

@@ -29,6 +29,7 @@
 #define SFT_TAG_SECD "SECD" /* part: security descriptors */
 #define SFT_TAG_DMAP "DMAP" /* part: directory map */
 #define SFT_TAG_HIST "HIST" /* version history */
+#define SFT_TAG_DICT "DICT" /* dictionary of the zstd blocks */
 #define SFT_TAG_LNCH "LNCH" /* launch runs */
 
 #define SFT_TAG_LEN 4u

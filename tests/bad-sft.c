@@ -513,19 +513,23 @@ static void tree_rows(struct table *t)
 
 /* --- rows: sections --------------------------------------------------------------------------- */
 
-static void extra_section(struct table *t, const char *tag, uint32_t flags, enum err_kind expected,
-                          const char *name)
+static void extra_payload(struct table *t, const char *tag, uint32_t flags, const void *payload,
+                          size_t len, enum err_kind expected, const char *name)
 {
-    static const uint8_t payload[] = "something that a later version wrote";
-    struct sft_section s = { .flags = flags,
-                             .stored_len = sizeof payload,
-                             .decoded_len = sizeof payload };
+    struct sft_section s = { .flags = flags, .stored_len = len, .decoded_len = len };
     struct made_sft with = { .data = NULL };
     memcpy(s.tag, tag, SFT_TAG_LEN);
     if (!repack(t->ctx, &t->packed, &s, payload, &with))
         t->failed = true;
     struct edit ed = { .t = t, .data = with.data, .len = with.len };
     done(&ed, expected, false, name);
+}
+
+static void extra_section(struct table *t, const char *tag, uint32_t flags, enum err_kind expected,
+                          const char *name)
+{
+    static const uint8_t payload[] = "something that a later version wrote";
+    extra_payload(t, tag, flags, payload, sizeof payload, expected, name);
 }
 
 /* Writes TAG over the section OLD. */
@@ -561,6 +565,12 @@ static void section_rows(struct table *t)
     extra_section(t, SFT_TAG_INDX, 0, ERR_CORRUPT, "INDX-twice");
     extra_section(t, SFT_TAG_SMFF, 0, ERR_CORRUPT, "SMFF-twice");
     extra_section(t, SFT_TAG_DSFT, 0, ERR_UNSUPPORTED, "DSFT-inside");
+    /* zstd's mark of a dictionary in its own format, and no such dictionary behind it */
+    extra_payload(t, SFT_TAG_DICT, SFT_SECTION_CRITICAL, "\x37\xa4\x30\xec\1\0\0\0garbage", 15,
+                  ERR_CORRUPT, "DICT-garbage");
+    extra_payload(t, SFT_TAG_DICT, SFT_SECTION_CRITICAL, "seven b", 7, ERR_CORRUPT, "DICT-short");
+    extra_payload(t, SFT_TAG_DICT, SFT_SECTION_CRITICAL, "", 0, ERR_CORRUPT, "DICT-empty");
+    extra_section(t, SFT_TAG_DICT, SFT_SECTION_CRITICAL, ANY_OK, "DICT-not-used");
     retagged(t, SFT_TAG_SMFF, SFT_TAG_DSFT, ERR_UNSUPPORTED, "DSFT-first");
     retagged(t, SFT_TAG_SMFF, "SMFG", ERR_NOT_A_PACKAGE, "SMFF-missing");
     clear_critical(t, SFT_TAG_PROP, "PROQ", ERR_CORRUPT, "PROP-missing");

@@ -60,7 +60,10 @@ unit_tests = \
 	tests/test-pack-plan \
 	tests/test-pack-tree \
 	tests/test-package \
+	tests/test-osd \
 	tests/test-package-builder \
+	tests/test-ico \
+	tests/test-manifest \
 	tests/test-samples \
 	tests/test-sft \
 	tests/test-short-name \
@@ -241,6 +244,7 @@ tests_test_http_url_SOURCES = tests/test-http-url.c tests/unit.h
 check_PROGRAMS += tests/http-check
 tests_http_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)
 tests_http_check_SOURCES = tests/http-check.c
+
 tests_test_engine_CPPFLAGS = $(unit_cppflags)
 tests_test_engine_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_engine_SOURCES = tests/test-engine.c tests/engine_fixture.h tests/unit.h

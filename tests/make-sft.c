@@ -66,6 +66,7 @@ struct maker {
     uint8_t pending[BLOCK_SIZE_MAX]; /* the block being filled */
     uint32_t pending_len;
     struct codec_context *ctx;
+    struct codec_dictionary *dictionary;
 };
 
 static size_t find_child(const struct maker *m, size_t parent, const char *name, size_t len)
@@ -165,6 +166,8 @@ static int end_block(struct maker *m, struct err *e)
     codec_levels(m->o->codec, &min, &max, &level);
     long n = m->o->codec == CODEC_NONE
                  ? 0
+             : m->dictionary
+                 ? codec_encode_with(m->ctx, m->dictionary, m->pending, m->pending_len, to, e)
                  : codec_encode(m->ctx, m->o->codec, m->o->level ? m->o->level : level, m->pending,
                                 m->pending_len, to, e);
     if (n < 0)
@@ -306,6 +309,8 @@ static int write_image(struct maker *m, struct made_sft *out, struct err *e)
         .block_size = m->block_size,
         .codec = (uint8_t)m->o->codec,
         .case_sensitive = m->o->case_sensitive,
+        .dictionary = m->o->dictionary,
+        .dictionary_len = m->o->dictionary_len,
         .created = TIME_BASE,
         .nodes = nodes,
         .node_count = (uint32_t)m->item_count,
@@ -356,6 +361,9 @@ int make_sft(const struct make_entry *entries, size_t count, const struct make_o
         m->item_count = 1;
         m->items[0].name = strdup("");
         rc = m->items[0].name ? codec_context_new(&m->ctx) : -ENOMEM;
+        if (!rc && m->o->dictionary && m->o->codec == CODEC_ZSTD)
+            rc = codec_dictionary_new(m->o->dictionary, m->o->dictionary_len,
+                                      m->o->level ? m->o->level : 3, &m->dictionary, e);
     }
     for (size_t i = 0; !rc && i < count; i++)
         rc = add_path(m, &entries[i]);
@@ -365,6 +373,7 @@ int make_sft(const struct make_entry *entries, size_t count, const struct make_o
         for (size_t i = 0; i < m->item_count; i++)
             free(m->items[i].name);
         codec_context_free(m->ctx);
+        codec_dictionary_free(m->dictionary);
         free(m->items);
         free(m->order);
         free(m->extents);

@@ -39,6 +39,8 @@ struct make_options {
     enum codec codec;
     int level; /* 0 = the codec's normal one */
     bool case_sensitive;
+    const void *dictionary; /* of the zstd blocks; NULL for none */
+    size_t dictionary_len;
     const char *name;        /* NULL = "Example" */
     uint32_t version_number; /* 0 = 1; a history of so many versions is written */
     unsigned sd_count;       /* so many security descriptors, of 20 + i bytes */

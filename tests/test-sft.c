@@ -107,6 +107,29 @@ static void sft_round_trips_with_every_codec_and_block_size(void)
                 &(struct make_options){ .codec = (enum codec)codec, .block_size = sizes[i] });
 }
 
+static void sft_round_trips_with_a_dictionary(void)
+{
+    static uint8_t dictionary[4096];
+    make_sft_fill("big.cab", 0, dictionary, sizeof dictionary);
+    const struct make_options with = { .block_size = 4096, .codec = CODEC_ZSTD,
+                                       .dictionary = dictionary,
+                                       .dictionary_len = sizeof dictionary };
+    const struct make_options without = { .codec = CODEC_ZSTD, .level = 3 };
+    struct made_sft small = made_with(&with), large = made_with(&without);
+    struct package *p = opened(&small);
+    size_t len;
+
+    round_trip(&with);
+    const uint8_t *kept = package_dictionary(p, &len);
+    CU_ASSERT_EQUAL_FATAL(len, sizeof dictionary);
+    CU_ASSERT(!memcmp(kept, dictionary, len));
+    /* It begins like one of the files, whose first block therefore shrinks to almost nothing. */
+    CU_ASSERT(small.len - small.metadata_len < large.len - large.metadata_len);
+    package_free(p);
+    free(small.data);
+    free(large.data);
+}
+
 static void sft_keeps_identity_properties_and_history(void)
 {
     struct made_sft made = made_with(&(struct make_options){
@@ -272,6 +295,7 @@ static void layout_structures_have_their_sizes(void)
 }
 
 UNIT_MAIN("sft", TEST(sft_round_trips_with_every_codec_and_block_size),
+          TEST(sft_round_trips_with_a_dictionary),
           TEST(sft_keeps_identity_properties_and_history), TEST(sft_puts_the_launch_set_first),
           TEST(sft_is_the_same_when_written_twice), TEST(sft_of_an_empty_tree_is_a_root),
           TEST(sft_root_hash_changes_with_any_block),

@@ -34,6 +34,10 @@ sft_LDADD = libsfttools.a $(LIBSFTFETCH) $(LIBSFT)
 sft_SOURCES = \
 	tools/pack_blocks.c \
 	tools/pack_blocks.h \
+	tools/pack_dictionary.c \
+	tools/pack_dictionary.h \
+	tools/pack_reader.c \
+	tools/pack_reader.h \
 	tools/pack_content.c \
 	tools/pack_content.h \
 	tools/pack_documents.c \

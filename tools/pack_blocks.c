@@ -10,7 +10,8 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "tools/pack_reader.h"
 
 #define SLOTS_PER_JOB 8u
 
@@ -37,8 +38,7 @@ struct encoder {
 struct worker { /* what one thread keeps from block to block */
     struct encoder *en;
     struct codec_context *ctx;
-    uint32_t open_entry;
-    int fd;
+    struct pack_reader reader;
 };
 
 static void fail(struct encoder *en, int rc, const struct err *e)
@@ -54,53 +54,16 @@ static void fail(struct encoder *en, int rc, const struct err *e)
     pthread_mutex_unlock(&en->lock);
 }
 
-/* Large files are read block by block: the descriptor of the last one stays open. */
-static int open_for(struct worker *w, uint32_t entry, struct err *e)
-{
-    if (w->fd >= 0 && w->open_entry == entry)
-        return 0;
-    if (w->fd >= 0)
-        (void)close(w->fd);
-    w->fd = pack_tree_open(w->en->job->tree, entry, e);
-    w->open_entry = entry;
-    return w->fd < 0 ? w->fd : 0;
-}
-
-static int read_part(struct worker *w, const struct pack_part *part, uint8_t *to, struct err *e)
-{
-    const struct pack_tree *tree = w->en->job->tree;
-    uint32_t entry = tree->files[part->file];
-    int rc = open_for(w, entry, e);
-    if (rc)
-        return rc;
-    for (size_t done = 0; done < part->len;) {
-        ssize_t n = pread(w->fd, to + done, part->len - done, (off_t)(part->offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            rc = err_sys(e, "cannot read");
-            auto_free char *path = pack_tree_path(tree, entry);
-            err_wrap(e, "%s", path ? path : "a file");
-            return rc;
-        }
-        if (n == 0)
-            break; /* shorter than it was: reported below */
-        done += (size_t)n;
-    }
-    return pack_tree_unchanged(tree, entry, w->fd, e);
-}
-
 static int encode(struct worker *w, uint32_t index, struct slot *s, struct err *e)
 {
     const struct pack_encode *job = w->en->job;
     const struct pack_block *b = &job->plan->blocks[index];
-    for (uint32_t i = 0; i < b->part_count; i++) {
-        const struct pack_part *part = &job->plan->parts[b->first_part + i];
-        int rc = read_part(w, part, s->raw + part->from, e);
-        if (rc)
-            return rc;
-    }
-    long n = codec_encode(w->ctx, job->codec, job->level, s->raw, b->len, s->packed, e);
+    int rc = pack_reader_block(&w->reader, index, s->raw, e);
+    if (rc)
+        return rc;
+    long n = job->dictionary
+                 ? codec_encode_with(w->ctx, job->dictionary, s->raw, b->len, s->packed, e)
+                 : codec_encode(w->ctx, job->codec, job->level, s->raw, b->len, s->packed, e);
     if (n < 0)
         return (int)n;
     s->codec = n ? (uint8_t)job->codec : CODEC_NONE;
@@ -130,7 +93,7 @@ static bool draw(struct encoder *en, uint32_t *index)
 static void *work(void *arg)
 {
     struct encoder *en = arg;
-    struct worker w = { .en = en, .fd = -1 };
+    struct worker w = { .en = en, .reader = pack_reader_of(en->job->tree, en->job->plan) };
     struct err e = { 0 };
     uint32_t index;
     int rc = codec_context_new(&w.ctx);
@@ -148,8 +111,7 @@ static void *work(void *arg)
         pthread_cond_signal(&en->slot_done);
         pthread_mutex_unlock(&en->lock);
     }
-    if (w.fd >= 0)
-        (void)close(w.fd);
+    pack_reader_close(&w.reader);
     codec_context_free(w.ctx);
     return NULL;
 }

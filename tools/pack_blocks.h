@@ -22,6 +22,7 @@ struct pack_encode {
     uint32_t block_size;
     enum codec codec;
     int level;
+    const struct codec_dictionary *dictionary; /* for zstd, made for LEVEL; NULL for none */
     unsigned jobs;
     /* Takes the stored form of the next block. Called in index order from the calling thread; an
      * error ends the work. */

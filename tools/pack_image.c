@@ -238,6 +238,8 @@ static int set_identity(struct maker *m, struct err *e)
     im->created = file_time(o, now);
     im->blocks = m->in->blocks;
     im->block_count = m->in->block_count;
+    im->dictionary = m->in->dictionary;
+    im->dictionary_len = m->in->dictionary_len;
     return 0;
 }
 

@@ -28,6 +28,8 @@ struct pack_image_input {
     const struct block *blocks;  /* all blocks: kept ones, then those of the plan */
     uint32_t block_count;
     uint32_t kept_blocks;
+    const uint8_t *dictionary;   /* of the zstd blocks; NULL for none */
+    size_t dictionary_len;
 };
 
 struct pack_image {

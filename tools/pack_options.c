@@ -26,6 +26,7 @@ enum {
     OPT_OVERRIDE,
     OPT_CASE_SENSITIVE,
     OPT_NO_SHORT_NAMES,
+    OPT_NO_DICTIONARY,
     OPT_STRICT,
     OPT_OSD,
     OPT_HREF,
@@ -65,6 +66,9 @@ static const struct cli_option content_options[] = {
     { "override", 0, "GLOB", "Mark the files that match as Override. Repeatable.", OPT_OVERRIDE },
     { "case-sensitive", 0, NULL, "Allow names in one directory that differ only in case.", OPT_CASE_SENSITIVE },
     { "no-short-names", 0, NULL, "Make no 8.3 names.", OPT_NO_SHORT_NAMES },
+    { "no-dictionary", 0, NULL,
+      "Make no zstd dictionary for the blocks of a large package: it grows by two to three percent, "
+      "and its blocks decode a little faster.", OPT_NO_DICTIONARY },
     { "strict", 0, NULL, "Fail on symbolic links, devices, fifos and sockets instead of leaving them out.", OPT_STRICT },
     { 0 },
 };
@@ -192,6 +196,9 @@ static int take_content_option(struct parser *p, int id, struct err *e)
         return 0;
     case OPT_NO_SHORT_NAMES:
         o->no_short_names = true;
+        return 0;
+    case OPT_NO_DICTIONARY:
+        o->no_dictionary = true;
         return 0;
     case OPT_STRICT:
         o->strict = true;

@@ -30,7 +30,7 @@ struct pack_options {
     int64_t epoch;            /* SOURCE_DATE_EPOCH, seconds */
     unsigned jobs;
     enum progress_mode progress;
-    bool case_sensitive, no_short_names, strict, manifest, quiet, json, force;
+    bool case_sensitive, no_short_names, no_dictionary, strict, manifest, quiet, json, force;
     char **exclude;           /* the array is owned; strings are argv's */
     size_t exclude_count;
     struct pack_flag_rule *flags; /* owned */

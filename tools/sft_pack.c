@@ -19,6 +19,7 @@
 #include "tools/json.h"
 #include "tools/pack_blocks.h"
 #include "tools/pack_content.h"
+#include "tools/pack_dictionary.h"
 #include "tools/pack_documents.h"
 #include "tools/pack_image.h"
 #include "tools/pack_launch.h"
@@ -45,6 +46,9 @@ struct pack {
     uint32_t *launch;
     uint32_t *old_file;            /* for each file the old node with its content, or NODE_NONE */
     struct pack_plan plan;
+    uint8_t *trained;              /* owned; NULL if the dictionary is the old version's */
+    const uint8_t *dictionary;     /* NULL for none */
+    size_t dictionary_len;
     struct block *blocks;
     uint32_t block_count, kept_blocks;
     uint32_t duplicate_files;
@@ -264,9 +268,29 @@ static int plan(struct pack *p, struct err *e)
     return p->blocks ? 0 : err_nomem(e);
 }
 
+/* Kept blocks need the dictionary they were encoded with, or the lack of one. */
+static int choose_dictionary(struct pack *p, struct err *e)
+{
+    if (p->old) {
+        p->dictionary = package_dictionary(p->old->package, &p->dictionary_len);
+        return 0;
+    }
+    if (p->o.codec != CODEC_ZSTD || p->o.no_dictionary)
+        return 0;
+    int rc = pack_dictionary_make(&p->tree, &p->plan, tick_copy, p, &p->trained,
+                                  &p->dictionary_len, e);
+    p->dictionary = p->trained;
+    return rc;
+}
+
 static int write_blocks(struct pack *p, struct err *e)
 {
+    struct codec_dictionary *dictionary = NULL;
     int rc = p->old ? pack_old_copy(p->old, p->blocks, write_block, p, e) : 0;
+    if (!rc)
+        rc = choose_dictionary(p, e);
+    if (!rc && p->dictionary && p->o.codec == CODEC_ZSTD)
+        rc = codec_dictionary_new(p->dictionary, p->dictionary_len, p->o.level, &dictionary, e);
     if (rc)
         return rc;
     const struct pack_encode job = {
@@ -275,12 +299,15 @@ static int write_blocks(struct pack *p, struct err *e)
         .block_size = p->o.block_size,
         .codec = p->o.codec,
         .level = p->o.level,
+        .dictionary = dictionary,
         .jobs = p->o.jobs,
         .write = write_block,
         .tick = tick_blocks,
         .arg = p,
     };
-    return pack_encode_blocks(&job, pack_output_length(p->output), p->blocks + p->kept_blocks, e);
+    rc = pack_encode_blocks(&job, pack_output_length(p->output), p->blocks + p->kept_blocks, e);
+    codec_dictionary_free(dictionary);
+    return rc;
 }
 
 static void print_json(const struct pack *p, const struct sft_image *im, uint64_t bytes,
@@ -344,6 +371,8 @@ static int finish(struct pack *p, struct err *e)
         .blocks = p->blocks,
         .block_count = p->block_count,
         .kept_blocks = p->kept_blocks,
+        .dictionary = p->dictionary,
+        .dictionary_len = p->dictionary_len,
     };
     struct pack_image image;
     int rc = pack_image_make(&input, &image, e);
@@ -419,6 +448,7 @@ static void clear(struct pack *p)
     free(p->launch);
     free(p->old_file);
     free(p->blocks);
+    free(p->trained);
     pack_options_clear(&p->o);
 }
 
