@@ -121,6 +121,16 @@ static void keep_length(struct http_reply *r, struct span v)
     r->length = n;
 }
 
+/* One that is too long must not count as not sent: any but "identity" is refused. */
+static void keep_encoding(struct http_reply *r, struct span v)
+{
+    size_t most = sizeof r->encoding - 1;
+
+    if ((size_t)(v.end - v.p) > most)
+        v.end = v.p + most;
+    keep_text(r->encoding, sizeof r->encoding, v, &r->contradictory);
+}
+
 static bool starts_with(struct span v, const char *word)
 {
     size_t n = strlen(word);
@@ -148,9 +158,7 @@ static void field(struct http_reply *r, struct span line)
     else if (is_field(name, "content-length"))
         keep_length(r, v);
     else if (is_field(name, "content-encoding"))
-        keep_text(r->encoding, sizeof r->encoding,
-                  (size_t)(v.end - v.p) < sizeof r->encoding ? v : (struct span){ "?", "?" + 1 },
-                  &r->contradictory);
+        keep_encoding(r, v);
     else if (is_field(name, "content-type"))
         r->multipart = starts_with(v, "multipart/byteranges");
     else if (is_field(name, "etag"))
