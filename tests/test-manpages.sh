@@ -26,7 +26,7 @@ flat() {
 render() { # render PAGE: as the reader sees it, lines unbroken, in $T/text
     MANWIDTH=3000 MAN_KEEP_FORMATTING='' man --no-hyphenation --no-justification -E UTF-8 -l "$1" \
         2>"$T/warnings" | sed 's/\x1b\[[0-9;]*m//g; s/.\x08//g' >"$T/text"
-    man --warnings=all -E UTF-8 -l -Tutf8 -Z "$1" 2>&1 >/dev/null | grep -v '^$' >>"$T/warnings"
+    groff -man -ww -z -Tutf8 "$1" >>"$T/warnings" 2>&1
     [ ! -s "$T/warnings" ] || { fail "$1: roff warnings"; cat "$T/warnings"; }
     for section in NAME SYNOPSIS DESCRIPTION OPTIONS 'EXIT STATUS' EXAMPLES NOTES 'SEE ALSO'; do
         grep -qx "$section" "$T/text" || fail "$1: no section $section"
