@@ -160,8 +160,8 @@ for n in 0 1 100 $((first - 1)) $((first + 10)) $((size - 1)); do
     expect_status "$want" sft verify "$T/short.sft"
 done
 { cat "$T/p.sft"; echo more; } >"$T/long.sft"
-expect_status 0 sft verify --json "$T/long.sft"
-expect_equal "$(json 'd["ok"], d["trailing_bytes"]')" "(True, 5)"
+expect_status 5 sft verify --json "$T/long.sft"
+expect_equal "$(json 'd["error"]["kind"], d["error"]["section"]')" "('corrupt', 'SMFF')"
 
 step "files that are no packages, or of another layout"
 echo 'just text' >"$T/text"

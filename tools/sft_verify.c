@@ -46,7 +46,6 @@ struct verify_run {
     struct verify_result result;
     bool duplicate_id;
     uint32_t id_nodes[2];
-    uint64_t trailing; /* bytes behind the package */
 };
 
 static int step(void *arg, uint64_t stored_bytes, struct err *e)
@@ -121,7 +120,6 @@ static void print_json(const struct verify_run *v)
     json_uint(&j, "stored_bytes", info->stored_bytes);
     json_uint(&j, "files", info->file_count);
     json_uint(&j, "files_affected", v->result.files_affected);
-    json_uint(&j, "trailing_bytes", v->trailing);
     json_array(&j, "bad_blocks");
     for (size_t i = 0; i < v->result.bad_count; i++) {
         const struct verify_block *bad = &v->result.bad[i];
@@ -150,7 +148,6 @@ static void print_json(const struct verify_run *v)
 static enum exitcode verify(struct verify_run *v, unsigned threads)
 {
     const struct package_info *info = package_info(v->in->package);
-    uint64_t size = source_size(v->in->source);
     struct err e = { 0 };
     int rc;
 
@@ -161,10 +158,6 @@ static enum exitcode verify(struct verify_run *v, unsigned threads)
         rc = verify_file_ids(v->in->package, &v->duplicate_id, v->id_nodes, &e);
     if (rc)
         return report_error(&v->in->report, v->in->location, &e);
-    v->trailing = size > info->container_bytes ? size - info->container_bytes : 0;
-    if (v->trailing)
-        report_note(&v->in->report, "%s: note: %" PRIu64 " bytes follow the end of the package",
-                    v->in->location, v->trailing);
     if (v->in->report.json)
         print_json(v);
     else
