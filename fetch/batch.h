@@ -35,8 +35,11 @@ struct batch {
     struct batch *prev, *next;    /* engine.lock; engine.reading */
     struct batch *cancel_next;    /* of the thread that cancels */
     pthread_mutex_t cancel_lock;  /* recursive: the source may complete a read while starting or
-                                     cancelling it */
+                                     cancelling it; what follows is then done after unlocking */
     bool started, returned, cancel_early; /* cancel_lock */
+    bool inside, deferred;        /* cancel_lock; in a call of the source; completed meanwhile */
+    int status;                   /* of a deferred completion */
+    struct err err;
 
     struct batch_entry entries[];
 };

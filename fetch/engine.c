@@ -21,6 +21,7 @@
 #define TRANSIT_MIN    (2u * 1024u * 1024u)
 #define DECODERS_MAX   8u
 #define STAGING_MAX    (256u * 1024u)
+#define GROUP_BYTES    (128u * 1024u) /* decoding them takes as long as waking a thread */
 
 /* --- life ------------------------------------------------------------------------------------ */
 
@@ -87,6 +88,7 @@ static int make_shares(struct engine *en)
     /* Two reads at least must be able to go on side by side. */
     en->o.max_request = (uint32_t)max_u64(
         min_u64(en->o.max_request, buffers_largest(&en->transit, 2)), STORED_LEN_MAX);
+    en->group = GROUP_BYTES / block_size;
     en->ahead_max = (uint32_t)frame_count;
     if (frame_count < en->info->block_count)
         en->ahead_max = (uint32_t)max_u64(frame_count / 4, 1);

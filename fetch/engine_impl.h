@@ -24,7 +24,6 @@
 #include "fetch/inflight.h"
 
 #define ENGINE_PRIORITIES 4
-#define ENGINE_PIECES_MAX 4096u
 
 struct batch;
 
@@ -34,6 +33,7 @@ struct engine {
     struct source *source;
     struct engine_options o; /* defaults filled in, limits applied */
     bool immediate;
+    uint32_t group;          /* blocks a thread decodes before it looks who else could */
     uint32_t ahead_max;      /* blocks fetched ahead and unused, in flight included */
 
     struct budget budget;

@@ -10,11 +10,6 @@
 #include "fetch/engine_impl.h"
 #include "fetch/scheduler.h"
 
-/* From this many blocks to decode on, waking a decoder to help costs less than it saves. */
-#define SHARE_BLOCKS_MIN 4u
-/* What a helper and the caller then take at a time. */
-#define SHARE_GROUP 2u
-
 struct engine_read {
     struct job job; /* first member: counted reference; runs in the pool when admitted late */
     struct engine *engine;
@@ -228,12 +223,13 @@ static void work(struct engine *en, struct batch *mine, struct workspace *ws)
     bool borrowed = !ws, shared = false;
     unsigned readers = atomic_fetch_add_explicit(&en->readers, 1, memory_order_relaxed) + 1;
 
-    if (mine->count >= SHARE_BLOCKS_MIN && readers < en->o.decoders) {
-        unsigned spare = decoders_spare(en->decoders), shares = mine->count / SHARE_GROUP - 1;
+    /* By the time a helper has woken up, this thread has decoded the first group. */
+    if (mine->count >= 2 * en->group && readers < en->o.decoders) {
+        unsigned spare = decoders_spare(en->decoders), shares = mine->count / en->group - 1;
         if (shares > spare)
             shares = spare;
         if (shares) {
-            mine->group_max = SHARE_GROUP;
+            mine->group_max = en->group;
             shared = decoders_submit(en->decoders, &mine->job, shares);
         }
     }

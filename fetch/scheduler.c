@@ -101,18 +101,19 @@ static bool may_join(const struct flight *f, const struct flight *chosen, uint64
     return span <= (f->prio > chosen->prio ? span_max / 4 : span_max);
 }
 
-/* Collects CHOSEN and its queued neighbours. Needs en->lock. */
+/* Collects CHOSEN and its queued neighbours, BLOCKS_MAX at most. Needs en->lock. */
 static void select_neighbours(const struct engine *en, struct flight *chosen, uint64_t span_max,
-                              struct selection *s)
+                              uint32_t blocks_max, struct selection *s)
 {
     const struct block *block = package_block(en->package, chosen->block);
+    uint32_t side_max = (uint32_t)min_u64(blocks_max, ARRAY_LEN(s->upper));
     struct flight *f;
 
     *s = (struct selection){ .begin = block->offset, .end = block->offset + block->stored_len };
     s->upper[s->after++] = chosen;
     for (uint32_t i = chosen->block + 1; i < en->info->block_count; i++) {
         block = package_block(en->package, i);
-        if (s->after == ARRAY_LEN(s->upper) || block->offset < s->end ||
+        if (s->after == side_max || block->offset < s->end ||
             block->offset - s->end > en->o.merge_gap)
             break;
         f = inflight_find(&en->inflight, i);
@@ -127,8 +128,8 @@ static void select_neighbours(const struct engine *en, struct flight *chosen, ui
     for (uint32_t i = chosen->block; i-- > 0;) {
         block = package_block(en->package, i);
         uint64_t end = block->offset + block->stored_len;
-        if (s->before == ARRAY_LEN(s->lower) || end > s->begin ||
-            s->begin - end > en->o.merge_gap)
+        if (s->before == ARRAY_LEN(s->lower) || s->before + s->after >= blocks_max ||
+            end > s->begin || s->begin - end > en->o.merge_gap)
             break;
         f = inflight_find(&en->inflight, i);
         if (!f || f->state != FLIGHT_QUEUED)
@@ -156,6 +157,7 @@ static void take_selected(struct engine *en, const struct selection *s, struct b
 /* --- source reads ---------------------------------------------------------------------------- */
 
 static void read_done(struct source_read *io, int status, const struct err *e);
+static void read_over(struct batch *b, int status, const struct err *e);
 
 /*
  * The next source read to start, registered as under way, or NULL: nothing queued, or no place, or
@@ -170,10 +172,10 @@ static struct batch *next_read(struct engine *en, struct flight **victim)
 
     if (!chosen)
         return NULL;
-    select_neighbours(en, chosen, en->o.max_request, &s);
+    select_neighbours(en, chosen, en->o.max_request, BATCH_BLOCKS_MAX, &s);
     int rc = buffers_take(&en->transit, (size_t)(s.end - s.begin), &buf);
     if (rc == -EAGAIN && s.before + s.after > 1) {
-        select_neighbours(en, chosen, 0, &s); /* alone, then */
+        select_neighbours(en, chosen, 0, 1, &s); /* alone, then */
         rc = buffers_take(&en->transit, (size_t)(s.end - s.begin), &buf);
     }
     if (rc == -EAGAIN)
@@ -205,20 +207,31 @@ static struct batch *next_read(struct engine *en, struct flight **victim)
     return b;
 }
 
+/* Leaves a call of the source; what the source completed from within is dealt with now, without the
+ * lock. Needs b->cancel_lock and gives it up. */
+static void leave_source(struct batch *b)
+{
+    b->inside = false;
+    bool deferred = b->deferred;
+    b->deferred = false;
+    pthread_mutex_unlock(&b->cancel_lock);
+    if (deferred)
+        read_over(b, b->status, &b->err);
+}
+
 static void start_read(struct engine *en, struct batch *b)
 {
-    struct err e;
-
     job_get(&b->job); /* the read may be over before source_start() returns */
     pthread_mutex_lock(&b->cancel_lock);
-    bool early = b->cancel_early;
-    if (!early) {
-        b->started = true;
+    b->inside = true;
+    b->started = true;
+    if (b->cancel_early) {
+        struct err e;
+        read_done(&b->io, err_set(&e, ERR_CANCELLED, "cancelled before it was sent"), &e);
+    } else {
         source_start(en->source, &b->io);
     }
-    pthread_mutex_unlock(&b->cancel_lock);
-    if (early)
-        read_done(&b->io, err_set(&e, ERR_CANCELLED, "cancelled before it was sent"), &e);
+    leave_source(b);
     batch_put(b);
 }
 
@@ -266,7 +279,7 @@ static void requeue(struct engine *en, struct batch *b)
 
 static void decode_in_pool(struct engine *en, struct batch *b)
 {
-    unsigned shares = (b->count + 1) / 2;
+    unsigned shares = (b->count + en->group - 1) / en->group;
 
     if (!b->count)
         return;
@@ -283,12 +296,29 @@ static void decode_in_pool(struct engine *en, struct batch *b)
 static void read_done(struct source_read *io, int status, const struct err *e)
 {
     struct batch *b = io->arg;
-    struct engine *en = b->engine;
     struct err copy;
 
+    if (!status || !e)
+        (void)err_set(&copy, ERR_SYSTEM, "read failed");
+    else
+        copy = *e;
     pthread_mutex_lock(&b->cancel_lock);
+    bool inside = b->inside; /* only ever seen by the thread that is inside */
     b->returned = true;
+    if (inside) {
+        b->deferred = true;
+        b->status = status;
+        b->err = copy;
+    }
     pthread_mutex_unlock(&b->cancel_lock);
+    if (!inside)
+        read_over(b, status, &copy);
+}
+
+/* What follows a completion. No lock may be held. */
+static void read_over(struct batch *b, int status, const struct err *e)
+{
+    struct engine *en = b->engine;
 
     pthread_mutex_lock(&en->lock);
     if (b->prev)
@@ -308,16 +338,12 @@ static void read_done(struct source_read *io, int status, const struct err *e)
     if (!status) {
         decode_in_pool(en, b);
     } else {
-        if (e)
-            copy = *e;
-        else
-            (void)err_set(&copy, ERR_SYSTEM, "read failed");
-        batch_fail(b, status, &copy);
+        batch_fail(b, status, e);
         /* A read that was over its deadline had been waited for less long than what was queued
          * before it began: nobody waits for two deadlines. */
-        if (copy.kind == ERR_TIMEOUT) {
-            scheduler_fail_queued(en, b->stamp, status, &copy);
-            request_fail_unadmitted(en, b->stamp, status, &copy);
+        if (e->kind == ERR_TIMEOUT) {
+            scheduler_fail_queued(en, b->stamp, status, e);
+            request_fail_unadmitted(en, b->stamp, status, e);
         }
     }
     batch_put(b);
@@ -374,11 +400,12 @@ void scheduler_cancel_reads(struct engine *en, struct batch *cancel)
         struct batch *b = cancel;
         cancel = b->cancel_next;
         pthread_mutex_lock(&b->cancel_lock);
+        b->inside = true;
         if (!b->started)
             b->cancel_early = true;
         else if (!b->returned)
             source_cancel(en->source, &b->io);
-        pthread_mutex_unlock(&b->cancel_lock);
+        leave_source(b);
         batch_put(b);
     }
 }
@@ -393,7 +420,8 @@ static struct batch *next_prefetch(struct engine *en)
     pthread_mutex_lock(&en->lock);
     struct flight *chosen = choose(en);
     if (chosen) {
-        select_neighbours(en, chosen, decoders_staging_bytes(en->decoders), &s);
+        /* Little at a time: what is not begun, a reader that catches up can do itself. */
+        select_neighbours(en, chosen, decoders_staging_bytes(en->decoders), en->group, &s);
         b = batch_new(en, s.before + s.after);
         if (b)
             take_selected(en, &s, b);
@@ -426,7 +454,7 @@ void scheduler_start_pump(struct engine *en)
     for (unsigned prio = 0; prio < ENGINE_PRIORITIES; prio++)
         queued += en->queues[prio].count;
     pthread_mutex_unlock(&en->lock);
-    unsigned shares = queued / 4 < en->o.decoders ? queued / 4 : en->o.decoders;
-    if (queued && !decoders_submit(en->decoders, &en->pump, shares ? shares : 1))
+    unsigned shares = (unsigned)min_u64(queued / (2 * en->group) + 1, en->o.decoders);
+    if (queued && !decoders_submit(en->decoders, &en->pump, shares))
         scheduler_fail_queued(en, UINT64_MAX, err_nomem(&e), &e); /* hints: nobody waits */
 }

@@ -117,6 +117,7 @@ static inline void pack_free(struct pack *p)
 
 enum fake_mode {
     FAKE_IMMEDIATE,
+    FAKE_SYNC,   /* not immediate, but completes from within source_start() all the same */
     FAKE_MANUAL, /* reads stay pending until the test completes them */
     FAKE_THREAD, /* a thread completes them, in random order */
 };
@@ -176,7 +177,7 @@ static inline void fake_start(struct source *s, struct source_read *read)
         f->log[number].offset = read->offset;
         f->log[number].len = read->len;
     }
-    if (f->mode != FAKE_IMMEDIATE && f->pending_count < FAKE_PENDING_MAX) {
+    if (f->mode > FAKE_SYNC && f->pending_count < FAKE_PENDING_MAX) {
         f->cancelled[f->pending_count] = false;
         f->pending[f->pending_count++] = read;
         if (f->pending_count > f->most_pending)
@@ -184,7 +185,7 @@ static inline void fake_start(struct source *s, struct source_read *read)
         pthread_cond_broadcast(&f->changed);
     }
     pthread_mutex_unlock(&f->lock);
-    if (f->mode == FAKE_IMMEDIATE) {
+    if (f->mode <= FAKE_SYNC) {
         bool bad = f->fail_every && number % f->fail_every == f->fail_every - 1;
         fake_finish(f, read, bad ? -EIO : 0, bad ? ERR_NETWORK : ERR_NONE);
     }

@@ -141,6 +141,8 @@ static void engine_survives_errors_and_cancellations_in_a_crowd(void)
     run_crowd(&c, FAKE_THREAD, 9);
     struct crowd d = { .prefetches = true, .cancels = true };
     run_crowd(&d, FAKE_IMMEDIATE, 9);
+    struct crowd f = { .prefetches = true, .cancels = true };
+    run_crowd(&f, FAKE_SYNC, 9);
 }
 
 UNIT_MAIN("engine-threads",

@@ -248,6 +248,24 @@ static void engine_fails_a_damaged_block_alone(void)
     rig_down(&r);
 }
 
+static void engine_takes_reads_that_complete_while_they_are_started(void)
+{
+    struct rig r;
+    struct result results[8];
+
+    rig_up(&r, pack_new(200, 65536, CODEC_ZSTD, 0), FAKE_SYNC,
+           &(struct engine_options){ .max_reads = 1, .max_request = 131072 });
+    for (uint32_t i = 0; i < 8; i++)
+        start(&r, &results[i], 20 * i, 20, NULL);
+    for (uint32_t i = 0; i < 8; i++)
+        expect_bytes(&results[i]);
+    r.source.fail_every = 1;
+    start(&r, &results[0], 190, 2, NULL);
+    expect_error(&results[0], ERR_NETWORK);
+    expect_idle(r.engine);
+    rig_down(&r);
+}
+
 /* --- merging and order ----------------------------------------------------------------------- */
 
 static void engine_merges_adjacent_blocks_into_one_request(void)
@@ -711,6 +729,7 @@ UNIT_MAIN("engine",
           TEST(engine_fetches_once_for_a_hundred_readers),
           TEST(engine_tells_every_waiter_of_an_error_and_tries_again_later),
           TEST(engine_fails_a_damaged_block_alone),
+          TEST(engine_takes_reads_that_complete_while_they_are_started),
           TEST(engine_merges_adjacent_blocks_into_one_request),
           TEST(engine_merges_what_several_readers_want),
           TEST(engine_reads_apart_what_is_too_far_apart),
