@@ -25,8 +25,7 @@ static int read_prop(struct sft_parse *s, struct err *e)
         return err_at(e, ERR_CORRUPT, tag, cursor_offset(&c), "%s",
                       cursor_left(&c) && !c.failed ? "bytes behind the last field"
                                                    : "ends before its last field");
-    if (p->block_size != 4096 && p->block_size != 16384 && p->block_size != 32768 &&
-        p->block_size != 65536)
+    if (!sft_is_block_size(p->block_size))
         return err_at(e, ERR_CORRUPT, tag, 0,
                       "block size %" PRIu32 " is none of 4096, 16384, 32768 and 65536",
                       p->block_size);

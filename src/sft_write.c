@@ -359,6 +359,8 @@ int sft_write_metadata(const struct sft_image *image, uint8_t **out, size_t *len
     struct writer w = { .image = image };
     int rc;
 
+    if (!sft_is_block_size(image->block_size))
+        return err_at(e, ERR_CORRUPT, SFT_TAG_PROP, 0, "block size is %" PRIu32, image->block_size);
     if (codec_context_new(&w.ctx))
         return err_nomem(e);
     sft_put_bytes(&w.out, room, sizeof room);

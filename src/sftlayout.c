@@ -171,6 +171,11 @@ void sft_put_smff(struct sft_buf *b, const struct sft_smff *s)
     sft_put_bytes(b, s->root_hash, sizeof s->root_hash);
 }
 
+bool sft_is_block_size(uint32_t size)
+{
+    return size == 4096 || size == 16384 || size == 32768 || size == 65536;
+}
+
 bool sft_read_prop(struct cursor *c, struct sft_prop *out)
 {
     *out = (struct sft_prop){ .block_size = cursor_u32(c) };

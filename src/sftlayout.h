@@ -115,6 +115,9 @@ void sft_put_smff(struct sft_buf *b, const struct sft_smff *s);
 
 #define SFT_PROP_CASE_SENSITIVE 1u
 
+/* Whether SIZE is one of the four. */
+bool sft_is_block_size(uint32_t size);
+
 struct sft_prop {
     uint32_t block_size;
     uint8_t codec;

@@ -251,6 +251,20 @@ static void sft_writer_refuses_blocks_with_gaps(void)
     CU_ASSERT_EQUAL(e.kind, ERR_INVALID);
 }
 
+static void sft_writer_refuses_other_block_sizes(void)
+{
+    static const struct sft_image_node root = { .node = { .flags = NODE_DIR }, .name = "" };
+    static const uint32_t sizes[] = { 0, 1, 4095, 8192, 65537 };
+    uint8_t *out;
+    size_t len;
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct sft_image image = { .block_size = sizes[i], .nodes = &root, .node_count = 1 };
+        struct err e;
+        CU_ASSERT(sft_write_metadata(&image, &out, &len, &e) < 0);
+        CU_ASSERT_EQUAL(e.kind, ERR_CORRUPT);
+    }
+}
+
 static void layout_bounds_what_a_section_may_decode_to(void)
 {
     CU_ASSERT_EQUAL(sft_decoded_max(0), SFT_DECODE_SLACK);
@@ -300,7 +314,7 @@ UNIT_MAIN("sft", TEST(sft_round_trips_with_every_codec_and_block_size),
           TEST(sft_is_the_same_when_written_twice), TEST(sft_of_an_empty_tree_is_a_root),
           TEST(sft_root_hash_changes_with_any_block),
           TEST(sft_writer_refuses_what_the_reader_refuses),
-          TEST(sft_writer_refuses_blocks_with_gaps),
+          TEST(sft_writer_refuses_blocks_with_gaps), TEST(sft_writer_refuses_other_block_sizes),
           TEST(layout_bounds_what_a_section_may_decode_to),
           TEST(layout_places_an_extent_behind_the_one_before),
           TEST(layout_structures_have_their_sizes))
