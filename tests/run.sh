@@ -66,7 +66,12 @@ fail() {
     echo "$1" >>"$work/failures"
     [ -z "${2:-}" ] || {
         echo "--- the end of its output:"
-        tail -n 200 "$2"
+        # The stacks of something that hung need more room.
+        if grep -q '^TIME OUT' "$2"; then
+            tail -n 300 "$2"
+        else
+            tail -n 60 "$2"
+        fi
         echo "---"
     }
 }
