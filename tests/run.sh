@@ -251,77 +251,83 @@ report() {
 
 # --- the tests --------------------------------------------------------------------------------
 
-start=$(now)
-echo "== packages"
-# shellcheck disable=SC2086
-if ! install_missing $BUILD_PACKAGES libcunit1-dev nginx python3 gcc-mingw-w64-x86-64 clang gdb \
-    xz-utils openssl; then
-    echo "FAILED  installing packages"
-    fail "installing packages"
-fi
-# Wine may be unavailable on other platforms than the reference one; its test says so then.
-install_missing wine wine64 || :
+# In one piece, so that the shell has read all of it before the checkout may change under it.
+main() {
+    start=$(now)
+    echo "== packages"
+    # shellcheck disable=SC2086
+    if ! install_missing $BUILD_PACKAGES libcunit1-dev nginx python3 gcc-mingw-w64-x86-64 clang gdb \
+        xz-utils openssl; then
+        echo "FAILED  installing packages"
+        fail "installing packages"
+    fi
+    # Wine may be unavailable on other platforms than the reference one; its test says so then.
+    install_missing wine wine64 || :
 
-echo "== build"
-run_step "copy of the source" 300 sh "$src/tests/copy-source.sh" "$src" "$work/src" || {
+    echo "== build"
+    run_step "copy of the source" 300 sh "$src/tests/copy-source.sh" "$src" "$work/src" || {
+        report
+        exit 1
+    }
+    # Samples that lie beside the checkout are used by some tests when they are there.
+    [ ! -d "$src/../shared" ] || ln -s "$(cd "$src/../shared" && pwd -P)" "$work/shared"
+    run_step autogen 300 sh "$work/src/autogen.sh" || { report; exit 1; }
+    build gcc --enable-werror || { report; exit 1; }
+
+    if [ $# -eq 0 ]; then
+        check gcc each
+        run_step "feature summary" 10 sh "$work/src/tests/summary.sh" "$work/logs/build-with-gcc" || :
+        run_step "install" 300 sh "$work/src/tests/installed.sh" "$work/gcc" "$work/installed" || :
+        if build clang CC=clang --enable-werror; then
+            check clang programs
+        fi
+        if build sanitizers --enable-werror --enable-sanitizers; then
+            check sanitizers programs
+        fi
+        if build threads --enable-werror --enable-sanitizers=thread; then
+            check threads programs
+        fi
+        run_step distcheck 1200 make -C "$work/gcc" -j"$jobs" distcheck || :
+    fi
+
+    echo "== integration"
+    integration_command
+    SFTFS_CACHE=${SFTFS_CACHE:-$work/cache}
+    export SFTFS_CACHE
+    mkdir -p "$SFTFS_CACHE"
+    for script in "$work"/src/tests/it-*.sh; do
+        name=$(basename "$script" .sh)
+        wanted=$#
+        for pattern; do
+            case $name in
+            *"$pattern"*) wanted=0 ;;
+            esac
+        done
+        [ "$wanted" -eq 0 ] || continue
+        run_step "$name" "$limit" sh "$work/integration" "$work/gcc" "$work/src" "$script" || :
+    done
+
+    if [ $# -eq 0 ]; then
+        # The same programs under AddressSanitizer, with a real kernel in front of them.
+        ASAN_OPTIONS=log_path=$work/logs/asan:exitcode=99
+        export ASAN_OPTIONS
+        for name in it-040-mount-local it-041-mount-http; do
+            [ -x "$work/sanitizers/sft" ] || break
+            run_step "$name with sanitizers" "$limit" sh "$work/integration" "$work/sanitizers" \
+                "$work/src" "$work/src/tests/$name.sh" || :
+        done
+        unset ASAN_OPTIONS
+        if ls "$work"/logs/asan.* >/dev/null 2>&1; then
+            cat "$work"/logs/asan.* >"$work/logs/sanitizer-reports"
+            echo "FAILED  sanitizers reported something"
+            fail "sanitizer reports" "$work/logs/sanitizer-reports"
+        fi
+        run_step quickstart 900 sh "$work/src/examples/quickstart.sh" || :
+    fi
+
     report
-    exit 1
+    [ "$failed" -eq 0 ]
 }
-# Samples that lie beside the checkout are used by some tests when they are there.
-[ ! -d "$src/../shared" ] || ln -s "$(cd "$src/../shared" && pwd -P)" "$work/shared"
-run_step autogen 300 sh "$work/src/autogen.sh" || { report; exit 1; }
-build gcc --enable-werror || { report; exit 1; }
 
-if [ $# -eq 0 ]; then
-    check gcc each
-    run_step "feature summary" 10 sh "$work/src/tests/summary.sh" "$work/logs/build-with-gcc" || :
-    run_step "install" 300 sh "$work/src/tests/installed.sh" "$work/gcc" "$work/installed" || :
-    if build clang CC=clang --enable-werror; then
-        check clang programs
-    fi
-    if build sanitizers --enable-werror --enable-sanitizers; then
-        check sanitizers programs
-    fi
-    if build threads --enable-werror --enable-sanitizers=thread; then
-        check threads programs
-    fi
-    run_step distcheck 1200 make -C "$work/gcc" -j"$jobs" distcheck || :
-fi
-
-echo "== integration"
-integration_command
-SFTFS_CACHE=${SFTFS_CACHE:-$work/cache}
-export SFTFS_CACHE
-mkdir -p "$SFTFS_CACHE"
-for script in "$work"/src/tests/it-*.sh; do
-    name=$(basename "$script" .sh)
-    wanted=$#
-    for pattern; do
-        case $name in
-        *"$pattern"*) wanted=0 ;;
-        esac
-    done
-    [ "$wanted" -eq 0 ] || continue
-    run_step "$name" "$limit" sh "$work/integration" "$work/gcc" "$work/src" "$script" || :
-done
-
-if [ $# -eq 0 ]; then
-    # The same programs under AddressSanitizer, with a real kernel in front of them.
-    ASAN_OPTIONS=log_path=$work/logs/asan:exitcode=99
-    export ASAN_OPTIONS
-    for name in it-040-mount-local it-041-mount-http; do
-        [ -x "$work/sanitizers/sft" ] || break
-        run_step "$name with sanitizers" "$limit" sh "$work/integration" "$work/sanitizers" \
-            "$work/src" "$work/src/tests/$name.sh" || :
-    done
-    unset ASAN_OPTIONS
-    if ls "$work"/logs/asan.* >/dev/null 2>&1; then
-        cat "$work"/logs/asan.* >"$work/logs/sanitizer-reports"
-        echo "FAILED  sanitizers reported something"
-        fail "sanitizer reports" "$work/logs/sanitizer-reports"
-    fi
-    run_step quickstart 900 sh "$work/src/examples/quickstart.sh" || :
-fi
-
-report
-[ "$failed" -eq 0 ]
+main "$@"
+exit
