@@ -256,8 +256,8 @@ main() {
     start=$(now)
     echo "== packages"
     # shellcheck disable=SC2086
-    if ! install_missing $BUILD_PACKAGES libcunit1-dev nginx python3 gcc-mingw-w64-x86-64 clang gdb \
-        xz-utils openssl; then
+    if ! install_missing $BUILD_PACKAGES libcunit1-dev nginx python3 gcc-mingw-w64-x86-64 clang \
+        gdb xz-utils openssl; then
         echo "FAILED  installing packages"
         fail "installing packages"
     fi
@@ -276,8 +276,10 @@ main() {
 
     if [ $# -eq 0 ]; then
         check gcc each
-        run_step "feature summary" 10 sh "$work/src/tests/summary.sh" "$work/logs/build-with-gcc" || :
-        run_step "install" 300 sh "$work/src/tests/installed.sh" "$work/gcc" "$work/installed" || :
+        run_step "feature summary" 10 sh "$work/src/tests/summary.sh" \
+            "$work/logs/build-with-gcc" || :
+        run_step "install" 300 sh "$work/src/tests/installed.sh" "$work/gcc" \
+            "$work/installed" || :
         if build clang CC=clang --enable-werror; then
             check clang programs
         fi
