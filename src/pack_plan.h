@@ -67,7 +67,7 @@ struct pack_plan {
     uint64_t unique_bytes;      /* bytes to be read and encoded */
 };
 
-/* Plans COUNT files in blocks of BLOCK_SIZE bytes. ERR_LIMIT when there would be too many blocks. */
+/* Plans COUNT files in blocks of BLOCK_SIZE bytes. ERR_LIMIT if there would be too many blocks. */
 int pack_plan_make(const struct pack_file *files, uint32_t count, uint32_t block_size,
                    struct pack_plan *out, struct err *e) must_check;
 

@@ -72,7 +72,7 @@ static size_t squeeze(const char *s, const char *end, char *out, size_t max)
     return n;
 }
 
-/* BASE and TAIL together, the base cut so that both fit into eight characters, and the extension. */
+/* BASE and TAIL together, the base cut so that both fit into eight characters; the extension. */
 static void join(char out[SHORT_NAME_SIZE], const char *base, const char *tail, const char *ext)
 {
     size_t tail_len = strlen(tail), n = strlen(base), ext_len = strlen(ext);

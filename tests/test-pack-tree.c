@@ -81,7 +81,8 @@ static void directories_are_ranked_depth_first(void)
 {
     make_tree();
     struct pack_tree t = walked(&(struct pack_walk){ 0 });
-    uint32_t b = pack_tree_find(&t, "b"), c = pack_tree_find(&t, "b/c"), d = pack_tree_find(&t, "D");
+    uint32_t b = pack_tree_find(&t, "b"), c = pack_tree_find(&t, "b/c");
+    uint32_t d = pack_tree_find(&t, "D");
     CU_ASSERT_EQUAL(t.entries[0].dir_rank, 0);
     CU_ASSERT_EQUAL(t.entries[b].dir_rank, 1);
     CU_ASSERT_EQUAL(t.entries[c].dir_rank, 2);

@@ -283,7 +283,8 @@ const char *pack_documents_path(const struct pack_documents *d, size_t index)
 
 static int write_icon(const struct pack_documents *d, const struct program *p, struct err *e)
 {
-    auto_free char *dir = strndup(p->icon_path, (size_t)(strrchr(p->icon_path, '/') - p->icon_path));
+    const char *end = strrchr(p->icon_path, '/');
+    auto_free char *dir = strndup(p->icon_path, (size_t)(end - p->icon_path));
     if (!dir)
         return err_nomem(e);
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)

@@ -34,7 +34,8 @@ void pack_old_free(struct pack_old *old); /* NULL is fine */
 int pack_old_hash(const struct pack_old *old, uint32_t file, struct codec_context *ctx,
                   uint8_t out[32], struct err *e) must_check;
 
-/* Gives the files of TREE that lie in the old launch set their places: RANKS as pack_launch_read(). */
+/* Gives the files of TREE that lie in the old launch set their places: RANKS as in
+ * pack_launch_read(). */
 int pack_old_launch(const struct pack_old *old, const struct pack_tree *tree, uint32_t *ranks,
                     struct err *e) must_check;
 

@@ -39,50 +39,96 @@ enum {
 };
 
 static const struct cli_option output_options[] = {
-    { "output", 'o', "FILE", "Write the package to FILE (required). It appears complete or not at all.", OPT_OUTPUT },
+    { "output", 'o', "FILE",
+      "Write the package to FILE (required). It appears complete or not at all.",
+      OPT_OUTPUT },
     { "force", 'f', NULL, "Replace files that exist already.", OPT_FORCE },
-    { "block-size", 'b', "KIB", "Decoded size of a block: 4, 16, 32 or 64 KiB. The default is 64.", OPT_BLOCK_SIZE },
-    { "codec", 'c', "NAME", "How blocks are stored: none, zlib, bzip2 or zstd (the default). Blocks that do not get smaller are stored as they are.", OPT_CODEC },
+    { "block-size", 'b', "KIB",
+      "Decoded size of a block: 4, 16, 32 or 64 KiB. The default is 64.",
+      OPT_BLOCK_SIZE },
+    { "codec", 'c', "NAME",
+      "How blocks are stored: none, zlib, bzip2 or zstd (the default). Blocks that do not "
+      "get smaller are stored as they are.",
+      OPT_CODEC },
     { "level", 'l', "N", "Level of the codec; the range depends on it.", OPT_LEVEL },
     { "jobs", 'j', "N", "Use N threads. The default is one for each processor.", OPT_JOBS },
     { 0 },
 };
 
 static const struct cli_option identity_options[] = {
-    { "name", 'n', "NAME", "Name of the package. The default is the output's name without .sft.", OPT_NAME },
-    { "guid", 0, "GUID", "Package GUID, the same for all versions. The default is a random one, or the old version's.", OPT_GUID },
-    { "version-guid", 0, "GUID", "GUID of this version. The default is derived from the content.", OPT_VERSION_GUID },
-    { "version-number", 0, "N", "Number of this version. The default is 1, or one more than the old version's.", OPT_VERSION_NUMBER },
-    { "upgrade", 'u', "OLD.sft", "Make the next version of this package: its GUID, block size and history are kept, and files that did not change keep their blocks as they are stored.", OPT_UPGRADE },
+    { "name", 'n', "NAME",
+      "Name of the package. The default is the output's name without .sft.",
+      OPT_NAME },
+    { "guid", 0, "GUID",
+      "Package GUID, the same for all versions. The default is a random one, or the old "
+      "version's.",
+      OPT_GUID },
+    { "version-guid", 0, "GUID",
+      "GUID of this version. The default is derived from the content.",
+      OPT_VERSION_GUID },
+    { "version-number", 0, "N",
+      "Number of this version. The default is 1, or one more than the old version's.",
+      OPT_VERSION_NUMBER },
+    { "upgrade", 'u', "OLD.sft",
+      "Make the next version of this package: its GUID, block size and history are kept, "
+      "and files that did not change keep their blocks as they are stored.",
+      OPT_UPGRADE },
     { 0 },
 };
 
 static const struct cli_option content_options[] = {
-    { "root-name", 'r', "NAME", "Put the content below one top directory of this name (the asset directory).", OPT_ROOT_NAME },
-    { "exclude", 'x', "GLOB", "Leave out what matches, directories with all that is in them. Repeatable. A pattern without a slash is compared with the last part of the path; case does not matter.", OPT_EXCLUDE },
-    { "launch-list", 'L', "FILE", "Store the files named in FILE, one path a line, first and together: they are what a start of the program needs. Either slash, any case; a directory stands for all that is in it; lines that begin with # are comments.", OPT_LAUNCH_LIST },
-    { "user-data", 0, "GLOB", "Mark the files that match as User Data. Repeatable.", OPT_USER_DATA },
-    { "app-data", 0, "GLOB", "Mark the files that match as Application Data. Repeatable.", OPT_APP_DATA },
+    { "root-name", 'r', "NAME",
+      "Put the content below one top directory of this name (the asset directory).",
+      OPT_ROOT_NAME },
+    { "exclude", 'x', "GLOB",
+      "Leave out what matches, directories with all that is in them. Repeatable. A pattern "
+      "without a slash is compared with the last part of the path; case does not matter.",
+      OPT_EXCLUDE },
+    { "launch-list", 'L', "FILE",
+      "Store the files named in FILE, one path a line, first and together: they are what a "
+      "start of the program needs. Either slash, any case; a directory stands for all that "
+      "is in it; lines that begin with # are comments.",
+      OPT_LAUNCH_LIST },
+    { "user-data", 0, "GLOB",
+      "Mark the files that match as User Data. Repeatable.",
+      OPT_USER_DATA },
+    { "app-data", 0, "GLOB",
+      "Mark the files that match as Application Data. Repeatable.",
+      OPT_APP_DATA },
     { "override", 0, "GLOB", "Mark the files that match as Override. Repeatable.", OPT_OVERRIDE },
-    { "case-sensitive", 0, NULL, "Allow names in one directory that differ only in case.", OPT_CASE_SENSITIVE },
+    { "case-sensitive", 0, NULL,
+      "Allow names in one directory that differ only in case.",
+      OPT_CASE_SENSITIVE },
     { "no-short-names", 0, NULL, "Make no 8.3 names.", OPT_NO_SHORT_NAMES },
     { "no-dictionary", 0, NULL,
-      "Make no zstd dictionary for the blocks of a large package: it grows by two to three percent, "
-      "and its blocks decode a little faster.", OPT_NO_DICTIONARY },
-    { "strict", 0, NULL, "Fail on symbolic links, devices, fifos and sockets instead of leaving them out.", OPT_STRICT },
+      "Make no zstd dictionary for the blocks of a large package: it grows by two to three "
+      "percent, and its blocks decode a little faster.",
+      OPT_NO_DICTIONARY },
+    { "strict", 0, NULL,
+      "Fail on symbolic links, devices, fifos and sockets instead of leaving them out.",
+      OPT_STRICT },
     { 0 },
 };
 
 static const struct cli_option document_options[] = {
-    { "osd", 0, "EXE[=NAME]", "Write NAME.osd (default: the program's name) beside the output, and its icon, for this program of the package. Repeatable.", OPT_OSD },
-    { "href", 0, "URL", "Where the OSD says that the package is. The default is beside the OSD.", OPT_HREF },
+    { "osd", 0, "EXE[=NAME]",
+      "Write NAME.osd (default: the program's name) beside the output, and its icon, for "
+      "this program of the package. Repeatable.",
+      OPT_OSD },
+    { "href", 0, "URL",
+      "Where the OSD says that the package is. The default is beside the OSD.",
+      OPT_HREF },
     { "ico", 0, "FILE", "Icon for the programs. The default is the one in the program.", OPT_ICO },
-    { "manifest", 0, NULL, "Write NAME_manifest.xml beside the output; it lists the programs given with --osd.", OPT_MANIFEST },
+    { "manifest", 0, NULL,
+      "Write NAME_manifest.xml beside the output; it lists the programs given with --osd.",
+      OPT_MANIFEST },
     { 0 },
 };
 
 static const struct cli_option message_options[] = {
-    { "progress", 0, "WHEN", "Show progress: auto (on a terminal, the default), always or never.", OPT_PROGRESS },
+    { "progress", 0, "WHEN",
+      "Show progress: auto (on a terminal, the default), always or never.",
+      OPT_PROGRESS },
     { "quiet", 'q', NULL, "Print errors only.", OPT_QUIET },
     { "json", 0, NULL, "Print the summary as JSON.", OPT_JSON },
     { 0 },
@@ -104,8 +150,9 @@ const struct cli_command pack_command = {
     .synopsis = synopsis,
     .summary = "Makes a package from a directory tree.",
     .description =
-        "The same input with the same --guid and SOURCE_DATE_EPOCH in the environment gives the same "
-        "bytes. SOURCE_DATE_EPOCH also limits the times of the files: later ones are set to it.",
+        "The same input with the same --guid and SOURCE_DATE_EPOCH in the environment gives the "
+        "same bytes. SOURCE_DATE_EPOCH also limits the times of the files: later ones are set to "
+        "it.",
     .groups = groups,
 };
 

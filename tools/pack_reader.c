@@ -18,7 +18,8 @@ static int open_for(struct pack_reader *r, uint32_t entry, struct err *e)
     return r->fd < 0 ? r->fd : 0;
 }
 
-static int read_part(struct pack_reader *r, const struct pack_part *part, uint8_t *to, struct err *e)
+static int read_part(struct pack_reader *r, const struct pack_part *part, uint8_t *to,
+                     struct err *e)
 {
     const struct pack_tree *tree = r->tree;
     uint32_t entry = tree->files[part->file];
