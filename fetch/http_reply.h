@@ -5,9 +5,9 @@
  * wrong or hostile.
  *
  * The rules. A range request is answered by 206 with a Content-Range that names exactly the bytes
- * asked for and the size the object had when it was opened, without a Content-Encoding, and with the
- * same ETag and Last-Modified as then. A 200 is refused always, even if the whole object is what was
- * asked for: the next range request would bring the whole object again.
+ * asked for and the size the object had when it was opened, without a Content-Encoding, and with
+ * the same ETag and Last-Modified as then. A 200 is refused always, even if the whole object is what
+ * was asked for: the next range request would bring the whole object again.
  */
 #ifndef FETCH_HTTP_REPLY_H
 #define FETCH_HTTP_REPLY_H
@@ -84,7 +84,7 @@ struct http_want {
  * Judges a complete header that is not going to be followed up by a redirect or a log-in. Returns 0
  * when the body that follows is what was asked for; the errors are ERR_HTTP_NO_RANGE,
  * ERR_HTTP_BAD_REPLY, ERR_OBJECT_CHANGED, ERR_TRUNCATED, ERR_AUTH, ERR_NOT_FOUND, ERR_HTTP_STATUS.
- * With identity NULL the object may be shorter than what was asked for, and *body_len is what comes.
+ * With identity NULL the object may be shorter than what was asked for, and *body_len will come.
  */
 int http_reply_check(const struct http_reply *r, const struct http_want *want, int64_t now,
                      uint64_t *body_len, struct err *e) must_check;

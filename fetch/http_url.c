@@ -35,8 +35,7 @@ static bool port_is_number(const char *authority, size_t len)
 {
     size_t digits = 0;
 
-    while (digits < len && authority[len - 1 - digits] >= '0' &&
-           authority[len - 1 - digits] <= '9')
+    while (digits < len && authority[len - 1 - digits] >= '0' && authority[len - 1 - digits] <= '9')
         digits++;
     bool literal = len && authority[0] == '[';
     const char *colon = memchr(authority, ':', len);

@@ -13,8 +13,8 @@
 bool http_url_matches(const char *location);
 
 /*
- * LOCATION as it is to be asked for: the fragment is dropped; spaces and bytes outside ASCII in path
- * and query are percent-encoded (nothing else is: what the user wrote is what the server gets).
+ * LOCATION as it is to be asked for: the fragment is dropped; spaces and bytes outside ASCII in
+ * path and query are percent-encoded (nothing else is: what the user wrote is what the server gets).
  * Refused with ERR_INVALID: user or password in the URL, a missing host, control characters, more
  * than 8,192 bytes. Caller frees *out.
  */

@@ -30,8 +30,11 @@ struct source_read {
     void *impl;          /* the source's, between start and done */
 };
 
-/* How to reach things; strings are borrowed during source_open() and copied. No credential is ever
- * taken from argv: they come from a netrc file, the environment or the URL's own netrc entry. */
+/*
+ * How to reach things; strings are borrowed during source_open() and copied. No credential is ever
+ * taken from argv or from a URL: they are SFTFS_HTTP_USER and SFTFS_HTTP_PASSWORD in the environment
+ * (for the host of the URL only), or else the netrc file's entry for the host that asks.
+ */
 struct source_options {
     unsigned io_timeout_ms;      /* total deadline of one read, queueing included; 0 = 60,000 */
     unsigned connect_timeout_ms; /* 0 = 10,000 */
@@ -44,7 +47,8 @@ struct source_options {
     const char *client_key;      /* PEM */
     const char *netrc_file;      /* NULL = ~/.netrc when it exists */
     const char *proxy;           /* NULL = environment (http_proxy, …); "" = none */
-    const char *auth;            /* "basic", "digest", "ntlm", "negotiate", "any"; NULL: any safe */
+    const char *auth;            /* "basic", "digest", "ntlm", "negotiate", "any"; NULL: any,
+                                    * but over http none that sends the password in clear text */
     const char *unc_map;         /* "\\server\share=/dir" pairs separated by ';', for UNC paths */
     bool insecure;               /* do not verify TLS certificates */
 };

@@ -4,8 +4,8 @@
  * brings size and identity of the object with it. How the work is divided: source_http.h.
  *
  * Credentials: SFTFS_HTTP_USER and SFTFS_HTTP_PASSWORD from the environment if set, for the host of
- * the URL only; else the entry of the netrc file for whichever host asks. Never from the URL. Without
- * an explicit choice of method, the password does not travel in clear text over http.
+ * the URL only; else the entry of the netrc file for whichever host asks. Never from the URL.
+ * Without an explicit choice of method, the password does not travel in clear text over http.
  */
 #include "config.h"
 
@@ -52,10 +52,8 @@ static int parse_auth(const char *name, const char *url, unsigned long *out, str
         const char *name;
         unsigned long bits;
     } methods[] = {
-        { "basic", CURLAUTH_BASIC },
-        { "digest", CURLAUTH_DIGEST },
-        { "ntlm", CURLAUTH_NTLM },
-        { "negotiate", CURLAUTH_NEGOTIATE },
+        { "basic", CURLAUTH_BASIC }, { "digest", CURLAUTH_DIGEST },
+        { "ntlm", CURLAUTH_NTLM },   { "negotiate", CURLAUTH_NEGOTIATE },
         { "any", CURLAUTH_ANY },
     };
 
@@ -68,8 +66,8 @@ static int parse_auth(const char *name, const char *url, unsigned long *out, str
             *out = methods[i].bits;
             return 0;
         }
-    return err_set(e, ERR_INVALID,
-                   "auth=%.40s: not one of basic, digest, ntlm, negotiate, any", name);
+    return err_set(e, ERR_INVALID, "auth=%.40s: not one of basic, digest, ntlm, negotiate, any",
+                   name);
 }
 
 static int copy_credentials(struct http_settings *to, struct err *e)

@@ -4,8 +4,8 @@
  *
  * Each source has one I/O thread, started when it is opened, which alone touches its curl handles.
  * Readers put requests into a queue, holding its lock for a few instructions, and wake the thread.
- * The thread answers reads of the head from memory, hands the others to curl, enforces deadlines and
- * calls done(). No lock is held over curl or done(); done() may start and cancel reads.
+ * The thread answers reads of the head from memory, hands the others to curl, enforces deadlines
+ * and calls done(). No lock is held over curl or done(); done() may start and cancel reads.
  *
  *   source_http.c           options, opening, the source's operations
  *   source_http_loop.c      the I/O thread: queue, deadlines, cancelling
@@ -21,8 +21,8 @@
 #include "fetch/http_reply.h"
 #include "fetch/source.h"
 
-/* One read on its way. Made by the reader's thread, from then on the I/O thread's, but for the flag.
- * It outlives done(), so that a reader may cancel while done() waits for that reader's lock. */
+/* One read on its way. Made by the reader's thread, then the I/O thread's, but for the flag. It
+ * outlives done(), so that a reader may cancel while done() waits for that reader's lock. */
 struct http_request {
     struct http_request *next, *prev; /* queue (source's lock), then active list (I/O thread) */
     struct source_read *read;         /* not to be touched once done() has begun */
@@ -33,7 +33,7 @@ struct http_request {
 
     CURL *easy;                       /* NULL when not at curl's */
     struct http_reply reply;
-    bool accepted;                    /* the header is what it must be: the body goes to the buffer */
+    bool accepted;                    /* the header is right: the body goes to the buffer */
     bool moved_for_good;              /* redirects so far were permanent ones */
     bool redirected;
     uint64_t body_len;                /* what is to come, when accepted; at most read->len */
@@ -51,7 +51,7 @@ struct http_settings {
     char *user_agent, *ca_file, *client_cert, *client_key, *netrc_file, *proxy;
     char *user, *password; /* from the environment; for the host of the URL only */
     bool insecure;
-    unsigned long auth;    /* CURLAUTH_…: what may be used; after opening: what the server takes */
+    unsigned long auth;    /* CURLAUTH_…: what may be used; once open: what the server takes */
     unsigned io_timeout_ms, connect_timeout_ms, low_speed_bytes, low_speed_seconds;
     unsigned max_connections;
 };
@@ -92,7 +92,7 @@ enum {
 /* Starts the I/O thread; 0 or -errno. */
 int http_loop_start(struct http_source *s, struct err *e) must_check;
 
-/* Finishes all requests (ERR_CANCELLED), ends the thread and joins it. Not from the thread itself. */
+/* Finishes all requests (ERR_CANCELLED), ends the thread and joins it. Not from that thread. */
 void http_loop_stop(struct http_source *s);
 
 /* Queues READ. Any thread. done() comes from the I/O thread; without memory, from this call. */

@@ -6,9 +6,9 @@
  * The deadline is the same span for each request and is taken under the queue's lock, so that the
  * active list is in the order of deadlines and only its front has to be looked at.
  *
- * Requests beyond what the connections can take wait here, at the end of the active list, and not in
- * curl: its own list of pending transfers (CURLMOPT_MAX_HOST_CONNECTIONS, CURLOPT_PIPEWAIT) now and
- * then forgets one, which then sits there until its deadline.
+ * Requests beyond what the connections can take wait here, at the end of the active list, and not
+ * in curl: its own list of pending transfers (CURLMOPT_MAX_HOST_CONNECTIONS, CURLOPT_PIPEWAIT) now
+ * and then forgets one, which then sits there until its deadline.
  */
 #include "config.h"
 
@@ -149,8 +149,9 @@ static void begin(struct http_request *q)
         q->source->waiting = q;
 }
 
-/* One request a connection; many once HTTP/2 is known to be there. That is forgotten when curl falls
- * idle, since the connection may be gone by the next time and all would open one of their own. */
+/* One request a connection; many once HTTP/2 is known to be there. That is forgotten when curl
+ * falls idle, since the connection may be gone by the next time and all would open one of their
+ * own. */
 static void start_waiting(struct http_source *s)
 {
     while (s->waiting &&
@@ -184,7 +185,7 @@ static bool take_queue(struct http_source *s)
     bool stop = s->stop;
     pthread_mutex_unlock(&s->lock);
 
-    do_drop_head(s); /* first: what was queued after it was asked for must not be answered from it */
+    do_drop_head(s); /* first: reads queued after it was dropped must not be answered from it */
     while (q) {
         struct http_request *next = q->next;
         append(s, q);
@@ -251,8 +252,10 @@ static void cancel_all(struct http_source *s)
 /* Curl itself is in trouble (memory, file descriptors): nothing under way can be relied on. */
 static void fail_all(struct http_source *s, CURLMcode code)
 {
+    const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
     struct err e;
 
+    (void)nanosleep(&moment, NULL); /* if it stays so, do not keep a processor busy with it */
     while (s->active) {
         int status = err_set(&e, code == CURLM_OUT_OF_MEMORY ? ERR_NO_MEMORY : ERR_NETWORK,
                              "%s: %s", s->base.name, curl_multi_strerror(code));

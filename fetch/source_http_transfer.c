@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One range request: a configured curl handle, the callbacks that check the reply as it arrives, and
- * the outcome. A reply that is wrong is dropped at its header: no body is read that nobody wants.
+ * One range request: a configured curl handle, the callbacks that check the reply as it arrives,
+ * and the outcome. A reply that is wrong is dropped at its header: no body is read that nobody
+ * wants.
  *
  * Body bytes go straight into the reader's buffer and never beyond its end. I/O thread only.
  */
@@ -46,8 +47,8 @@ static int on_header_end(struct http_request *q)
                               .identity = q->opening ? NULL : &q->source->identity };
 
     if (r->status >= 300 && r->status < 400) {
-        q->moved_for_good = (!q->redirected || q->moved_for_good) &&
-                            (r->status == 301 || r->status == 308);
+        q->moved_for_good =
+            (!q->redirected || q->moved_for_good) && (r->status == 301 || r->status == 308);
         q->redirected = true;
         return plain_redirect(q);
     }
@@ -106,10 +107,10 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 /* --- handles -------------------------------------------------------------------------------- */
 
 /* Sets one option, unless an earlier one failed. */
-#define SET(option, value)                                       \
-    do {                                                         \
-        if (rc == CURLE_OK)                                      \
-            rc = curl_easy_setopt(easy, CURLOPT_##option, value); \
+#define SET(option, value)                                                                         \
+    do {                                                                                           \
+        if (rc == CURLE_OK)                                                                        \
+            rc = curl_easy_setopt(easy, CURLOPT_##option, value);                                  \
     } while (0)
 
 static CURLcode set_protocol(CURL *easy, const struct http_settings *o)
@@ -376,7 +377,7 @@ static int opened(struct http_request *q, struct err *e)
 
     s->identity = q->reply.identity;
     s->identity.size = q->reply.range.total;
-    /* Not when credentials are bound to the host of the URL: curl would take the new host for it. */
+    /* Credentials that are bound to the host of the URL would be taken for the new host's. */
     bool bound = s->settings.user || s->settings.auth == CURLAUTH_NEGOTIATE;
     if (q->redirected && q->moved_for_good && !bound &&
         curl_easy_getinfo(q->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url) {
@@ -405,8 +406,7 @@ int http_transfer_result(struct http_request *q, CURLcode code, struct err *e)
     }
     /* An error page that breaks off does not matter; a log-in that breaks off was no answer yet. */
     bool refused = r->status >= 400 && r->status != 401 && r->status != 407;
-    if (!q->accepted && r->complete &&
-        (code == CURLE_OK || code == CURLE_WRITE_ERROR || refused)) {
+    if (!q->accepted && r->complete && (code == CURLE_OK || code == CURLE_WRITE_ERROR || refused)) {
         struct http_want want = { .name = q->source->base.name,
                                   .offset = q->read->offset,
                                   .len = q->read->len,

@@ -5,11 +5,12 @@
  *
  *     http-check [-o KEY=VALUE]... [-j] [-c] [-d] [-r N] URL [OFFSET:LENGTH]...
  *
- * KEY is a field of struct source_options, or head (bytes fetched when opening). -j starts all reads
- * at once, -c cancels each one once all are started, -d drops the head first, -r N does the list of
- * reads N times. Byte i of the object has to be pattern(i); nothing may be written behind the
- * buffer's end. Lines printed: "open RESULT", "read OFFSET:LENGTH RESULT", "stats ..."; RESULT is ok
- * or the name of an error kind and its text. Exit status 1 for wrong bytes, 2 for wrong usage.
+ * KEY is a field of struct source_options, or head (bytes fetched when opening). -j starts all
+ * reads at once, -c cancels each one once all are started, -d drops the head first, -r N does the
+ * list of reads N times. Byte i of the object has to be pattern(i); nothing may be written behind
+ * the buffer's end. Lines printed: "open RESULT", "read OFFSET:LENGTH RESULT", "stats ..."; RESULT
+ * is ok or the name of an error kind and its text. Exit status 1 for wrong bytes, 2 for wrong
+ * usage.
  */
 #include "config.h"
 

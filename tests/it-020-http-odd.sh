@@ -234,7 +234,8 @@ at_open basic ok -o netrc_file="$T/netrc" -o auth=any
 at_open digest ok -o netrc_file="$T/netrc"
 at_open digest ok -o netrc_file="$T/netrc" -o auth=digest
 at_open digest auth
-run -o netrc_file="$T/netrc" -o ca_file="$T/ca.pem" "https://127.0.0.1:$TLS/always/basic/tls" 7:7 9:9
+run -o netrc_file="$T/netrc" -o ca_file="$T/ca.pem" \
+    "https://127.0.0.1:$TLS/always/basic/tls" 7:7 9:9
 expect_equal "$(results)" "ok ok ok" "Basic over TLS"
 expect_text "$T/out" '^stats requests=4 ' # asked for the password once
 run -o netrc_file="$T/netrc" -j "$plain/always/digest/many" 7:7 9:9 30:1000

@@ -65,6 +65,7 @@ http {
         }
         location /whole { alias $NGINX_ROOT/object; max_ranges 0; }
         location /moved { return 302 https://127.0.0.1:$TLS_PORT/object; }
+        location /few { alias $NGINX_ROOT/object; keepalive_requests 10; }
         location /slow { alias $NGINX_ROOT/object; limit_rate 20k; }
     }
 }
@@ -139,6 +140,14 @@ expect_ok 192
 expect_equal "$(connections)" 1 connections
 expect_equal "$(protocols)" "HTTP/2.0 "
 expect_text "$T/out" '^stats requests=193 .* errors=0 connections=1$'
+
+step "a server that ends each connection after a few requests"
+for place in "$URL" "$tls"; do
+    # shellcheck disable=SC2086
+    run -j -r 3 "$place/few" $ranges
+    expect_ok 192
+    expect_text "$T/out" '^stats requests=193 .* errors=0 '
+done
 
 step "the head: reads inside it make no requests, until it is dropped"
 http_log_mark

@@ -6,7 +6,7 @@
 
 Listens on loopback ports the kernel gives and writes their numbers to READY as shell assignments:
 PLAIN and SECOND (127.0.0.1), OTHER (127.0.0.2); with certificates TLS, TLS_CLIENT (wants one of the
-client's, signed by CA) and TLS_WRONG (has the other certificate). Ends when its standard input does.
+client's, signed by CA) and TLS_WRONG (has the other certificate). It ends when its input does.
 
 The path is /WHEN/CASE/TOKEN. CASE names a method of class Odd; WHEN says which of the requests for
 the path get it: "always", "later" (from the second one on) or "second" (that one only); the others

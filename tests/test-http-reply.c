@@ -140,7 +140,8 @@ static void reply_that_contradicts_itself_is_refused(void)
 static void reply_in_another_form_is_refused(void)
 {
     CU_ASSERT_EQUAL(VERDICT(OK206, RANGE, "Content-Encoding: gzip\r\n"), ERR_HTTP_BAD_REPLY);
-    CU_ASSERT_EQUAL(VERDICT(OK206, RANGE, "Content-Encoding: a-very-long-name-of-an-encoding, gzip\r\n"),
+    CU_ASSERT_EQUAL(VERDICT(OK206, RANGE,
+                            "Content-Encoding: identity-is-how-this-long-name-begins, gzip\r\n"),
                     ERR_HTTP_BAD_REPLY);
     CU_ASSERT_EQUAL(VERDICT(OK206, "Content-Type: multipart/byteranges; boundary=x\r\n"),
                     ERR_HTTP_BAD_REPLY);

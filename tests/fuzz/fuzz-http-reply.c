@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: what a web server sends before a body, and URLs from documents. The input's lines are
- * header lines; each line is also tried as a Content-Range, a Retry-After and a URL by itself.
+ * Fuzz target: what a web server sends before a body, and URLs from documents. The input's lines
+ * are header lines; each line is also tried as a Content-Range, a Retry-After and a URL by itself.
  */
 #include "config.h"
 
