@@ -35,6 +35,7 @@ unit_tests = \
 	tests/test-bad-sft \
 	tests/test-cli \
 	tests/test-codec \
+	tests/test-connection \
 	tests/test-container \
 	tests/test-cursor \
 	tests/test-engine \
@@ -43,17 +44,18 @@ unit_tests = \
 	tests/test-exitcode \
 	tests/test-fold \
 	tests/test-guid \
-	tests/test-log \
 	tests/test-pack-content \
 	tests/test-pack-plan \
 	tests/test-pack-tree \
 	tests/test-short-name \
 	tests/test-package \
 	tests/test-sft \
+	tests/test-unpack \
 	tests/test-href \
 	tests/test-http-reply \
 	tests/test-http-url \
 	tests/test-ico \
+	tests/test-json \
 	tests/test-log \
 	tests/test-manifest \
 	tests/test-open \
@@ -96,6 +98,18 @@ tests_test_log_SOURCES = tests/test-log.c tests/unit.h
 tests_test_cli_CPPFLAGS = $(unit_cppflags)
 tests_test_cli_LDADD = libsfttools.a $(unit_ldadd)
 tests_test_cli_SOURCES = tests/test-cli.c tests/unit.h
+
+tests_test_connection_CPPFLAGS = $(unit_cppflags)
+tests_test_connection_LDADD = libsfttools.a $(unit_ldadd)
+tests_test_connection_SOURCES = tests/test-connection.c tests/unit.h
+
+tests_test_json_CPPFLAGS = $(unit_cppflags)
+tests_test_json_LDADD = libsfttools.a $(unit_ldadd)
+tests_test_json_SOURCES = tests/test-json.c tests/unit.h
+
+tests_test_unpack_CPPFLAGS = $(unit_cppflags)
+tests_test_unpack_LDADD = libsfttools.a $(unit_ldadd)
+tests_test_unpack_SOURCES = tests/test-unpack.c tests/unit.h
 
 tests_test_exitcode_CPPFLAGS = $(unit_cppflags)
 tests_test_exitcode_LDADD = libsfttools.a $(unit_ldadd)

@@ -45,7 +45,8 @@ static int own_dir(const char *path, struct err *e)
 /* A name that needs no quoting in a shell; letters beyond ASCII stay. */
 static void plain_name(const char *name, char out[NAME_BYTES + 1])
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
     size_t n = 0;
 
     for (; *name && n < NAME_BYTES; name++)

@@ -33,6 +33,11 @@ enum exitcode sft_open(struct sft_input *in, const char *location)
     return EXITCODE_OK;
 }
 
+enum progress_mode sft_progress(const struct sft_input *in)
+{
+    return in->quiet ? PROGRESS_NEVER : PROGRESS_AUTO;
+}
+
 enum exitcode sft_start_engine(struct sft_input *in)
 {
     const struct engine_options o = { 0 };

@@ -13,6 +13,7 @@
 #include "src/package.h"
 #include "tools/cli.h"
 #include "tools/connection.h"
+#include "tools/progress.h"
 #include "tools/report.h"
 
 enum { SFT_OPT_JSON = CLI_ID_CONNECTION - 16, SFT_OPT_QUIET };
@@ -37,6 +38,7 @@ int sft_common_option(struct sft_input *in, struct cli *cli, int id) must_check;
 
 /* Opens LOCATION (borrowed). EXITCODE_OK, or another code after a message. */
 enum exitcode sft_open(struct sft_input *in, const char *location) must_check;
+enum progress_mode sft_progress(const struct sft_input *in);
 enum exitcode sft_start_engine(struct sft_input *in) must_check;
 void sft_close(struct sft_input *in);
 

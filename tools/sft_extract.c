@@ -243,7 +243,7 @@ static enum exitcode extract(struct extract *x, const char *dir, char **paths, i
     x->target = unpack_open_target(dir, &e);
     if (x->target < 0)
         return report_error(&x->in->report, dir, &e);
-    x->progress = progress_begin("extracted", spread(x), x->in->quiet ? PROGRESS_NEVER : PROGRESS_AUTO);
+    x->progress = progress_begin("extracted", spread(x), sft_progress(x->in));
     rc = extract_all(x, &e);
     progress_clear(&x->progress);
     (void)close(x->target); /* a directory: nothing to lose */

@@ -151,7 +151,7 @@ static enum exitcode verify(struct verify_run *v, unsigned threads)
     struct err e = { 0 };
     int rc;
 
-    v->progress = progress_begin("checked", info->stored_bytes, v->in->quiet ? PROGRESS_NEVER : PROGRESS_AUTO);
+    v->progress = progress_begin("checked", info->stored_bytes, sft_progress(v->in));
     rc = verify_blocks(v->in->package, v->in->source, threads, step, v, &v->result, &e);
     progress_clear(&v->progress);
     if (!rc)

@@ -99,8 +99,8 @@ static bool is_sloppy(const struct cli_command *c, int argc, char **argv)
     bool sloppy = false;
 
     for (int i = 1; c == &helper_command && i < argc; i++)
-        sloppy |= argv[i][0] == '-' && argv[i][1] != '-' && argv[i][1] != 'o' && argv[i][1] != 't' &&
-                  strchr(argv[i], 's');
+        sloppy |= !strcmp(argv[i], "--sloppy") ||
+                  (argv[i][0] == '-' && !strchr("-ot", argv[i][1]) && strchr(argv[i], 's'));
     return sloppy;
 }
 

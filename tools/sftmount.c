@@ -197,7 +197,8 @@ static enum exitcode unmount(const struct sftmount *m, const char *path)
     if (mount_point_path(path, &full, &e))
         return report_error(&m->setup.report, path, &e);
     if (!mount_is_ours(full)) {
-        (void)err_set(&e, ERR_NOT_FOUND, "no package is mounted here; 'sftmount --list' shows where");
+        (void)err_set(&e, ERR_NOT_FOUND,
+                      "no package is mounted here; 'sftmount --list' shows where");
         return report_error(&m->setup.report, path, &e);
     }
     if (mount_unmount(full, m->lazy, &e))

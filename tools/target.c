@@ -171,7 +171,8 @@ static bool chosen(const struct manifest_app *app, const char *wanted)
         return true;
     if (href_file_name(app->osd, &file, NULL))
         return false;
-    return !strcasecmp(file, wanted) || (!strncasecmp(file, wanted, n) && !strcasecmp(file + n, ".osd"));
+    return !strcasecmp(file, wanted) ||
+           (!strncasecmp(file, wanted, n) && !strcasecmp(file + n, ".osd"));
 }
 
 /* The OSD where the manifest says, or else beside the manifest, where copies of both are kept. */

@@ -67,7 +67,11 @@ static int add_bad(struct verify *v, uint32_t block, const struct err *fault)
         v->bad_room = room;
     }
     bad = &r->bad[r->bad_count];
-    *bad = (struct verify_block){ .block = block, .kind = fault->kind, .text = strdup(fault->text) };
+    *bad = (struct verify_block){
+        .block = block,
+        .kind = fault->kind,
+        .text = strdup(fault->text),
+    };
     if (!bad->text)
         return -ENOMEM;
     r->bad_count++;
