@@ -10,6 +10,12 @@ EXTRA_DIST += \
 	tests/bench/run.sh \
 	tests/copy-source.sh \
 	tests/data/configure-summary \
+	tests/data/samples/osd/01-planner.osd \
+	tests/data/samples/osd/02-dependencies.fragment.xml \
+	tests/data/samples/osd/03-scripts.fragment.xml \
+	tests/data/samples/osd/04-codebase.fragment.xml \
+	tests/data/samples/osd/07-href-forms.txt \
+	tests/data/samples/sprt/planner.sprt \
 	tests/install.sh \
 	tests/installed.sh \
 	tests/it-010-pack.sh \

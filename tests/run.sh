@@ -154,7 +154,7 @@ run_step() {
         pass
         ;;
     77)
-        rs_reason=$(sed -n 's/^SKIP: //p' "$rs_log" | tail -n 1)
+        rs_reason=$(sed -n 's/^SKIP:* *//p' "$rs_log" | tail -n 1)
         echo "skipped $rs_name: ${rs_reason:-no reason given}"
         skip "$rs_name" "${rs_reason:-no reason given}"
         ;;
@@ -185,7 +185,7 @@ collect_check() {
             passed=$((passed + cc_count))
             ;;
         SKIP)
-            cc_reason=$(sed -n 's/^SKIP: //p' "$cc_log" | tail -n 1)
+            cc_reason=$(sed -n 's/^SKIP:* *//p' "$cc_log" | grep -v '^tests/' | tail -n 1)
             skip "$cc_name" "${cc_reason:-no reason given}"
             ;;
         *)
@@ -269,8 +269,11 @@ main() {
         report
         exit 1
     }
-    # Samples that lie beside the checkout are used by some tests when they are there.
-    [ ! -d "$src/../shared" ] || ln -s "$(cd "$src/../shared" && pwd -P)" "$work/shared"
+    # Samples that lie beside the checkout are used when they are there.
+    if [ -z "${SFTFS_SAMPLES:-}" ] && [ -d "$src/../shared/samples" ]; then
+        SFTFS_SAMPLES=$(cd "$src/../shared/samples" && pwd -P)
+        export SFTFS_SAMPLES
+    fi
     run_step autogen 300 sh "$work/src/autogen.sh" || { report; exit 1; }
     build gcc --enable-werror || { report; exit 1; }
 

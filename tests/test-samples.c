@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads OSD files as they occur in the world. They are not part of the source; SFTFS_SAMPLES names
- * their directory, by default ../shared/samples beside the source. Without them the test is skipped
- * (exit status 77) and says so.
+ * Reads OSD files as they occur in the world. SFTFS_SAMPLES names their directory, by default
+ * ../shared/samples beside the source. Real ones are not part of the source; without them the test
+ * reads those in tests/data/samples, which were written after their model.
  */
 #include "config.h"
 
@@ -170,17 +170,14 @@ int main(void)
         TEST(project_templates_are_told_from_osds),
     };
     const char *given = getenv("SFTFS_SAMPLES"), *source = getenv("srcdir");
+    size_t len;
     if (given && *given)
         (void)snprintf(samples, sizeof samples, "%s", given);
     else
         (void)snprintf(samples, sizeof samples, "%s/../shared/samples", source ? source : ".");
-    size_t len;
     char *probe = slurp("osd", "07-href-forms.txt", &len);
-    if (!probe) {
-        printf("SKIP samples: no OSD samples in %s (SFTFS_SAMPLES names another place)\n",
-               samples);
-        return 77;
-    }
+    if (!probe)
+        (void)snprintf(samples, sizeof samples, "%s/tests/data/samples", source ? source : ".");
     free(probe);
     return unit_run("samples", tests, ARRAY_LEN(tests));
 }
