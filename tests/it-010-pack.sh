@@ -205,6 +205,31 @@ expect_status 0 sft ls "$T/special.sft"
 grep -q link "$T/out" && die "a link is in the package"
 refused 2 'not a file or directory' "$T/special" --strict
 
+step "flags: given by pattern, and the DOS attributes that Wine keeps"
+mkdir -p "$T/flags/hidden dir"
+for name in settings.ini shared.dat plain.txt readonly.txt "hidden dir/x"; do
+    echo "$name" >"$T/flags/$name"
+done
+chmod a-w "$T/flags/readonly.txt"
+xattr=yes
+python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.DOSATTRIB", b"0x12")' \
+    "$T/flags/hidden dir" 2>/dev/null || xattr=no
+pack "$T/flags" "$T/flags.sft" --user-data '*.INI' --override 'settings.*' --app-data shared.dat
+expect_status 0 sft ls -l "$T/flags.sft"
+expect_text "$T/out" '^-u-o--- .* settings\.ini$'
+expect_text "$T/out" '^--a---- .* shared\.dat$'
+expect_text "$T/out" '^------- .* plain\.txt$'
+expect_text "$T/out" '^----r-- .* readonly\.txt$'
+if [ $xattr = yes ]; then
+    expect_text "$T/out" '^d----h- .* hidden dir'
+else
+    echo "   (DOS attributes not tried: no extended attributes here)"
+fi
+# An upgrade keeps what was set for the files that are there again.
+pack "$T/flags" "$T/flags2.sft" --upgrade "$T/flags.sft"
+expect_status 0 sft ls -l "$T/flags2.sft"
+expect_text "$T/out" '^-u-o--- .* settings\.ini$'
+
 step "names that a package cannot hold"
 mkdir "$T/names"
 : >"$T/names/back\\slash"

@@ -285,4 +285,5 @@ tests_test_pack_content_SOURCES = tests/test-pack-content.c tests/unit.h tools/p
 
 tests_test_pack_tree_CPPFLAGS = $(unit_cppflags)
 tests_test_pack_tree_LDADD = $(unit_ldadd)
-tests_test_pack_tree_SOURCES = tests/test-pack-tree.c tests/unit.h tools/pack_tree.c
+tests_test_pack_tree_SOURCES = tests/test-pack-tree.c tests/unit.h tools/pack_tree.c \
+	tools/dos_attributes.c

@@ -10,6 +10,7 @@
 
 #include "src/pack_plan.h"
 #include "tests/unit.h"
+#include "tools/dos_attributes.h"
 
 static char top[] = "/tmp/sftfs-unit.XXXXXX";
 
@@ -162,6 +163,15 @@ static void names_that_differ_in_case_need_permission(void)
     remove_tree();
 }
 
+static void dos_attributes_are_read_from_their_text(void)
+{
+    CU_ASSERT_EQUAL(dos_attributes_parse("0x2", 3), NODE_HIDDEN);
+    CU_ASSERT_EQUAL(dos_attributes_parse("0x25\0\0junk", 10), NODE_READONLY | NODE_SYSTEM);
+    CU_ASSERT_EQUAL(dos_attributes_parse("0x6", 2), 0); /* cut before the number */
+    CU_ASSERT_EQUAL(dos_attributes_parse("hidden", 6), 0);
+    CU_ASSERT_EQUAL(dos_attributes_parse("", 0), 0);
+}
+
 static void globs_match_as_documented(void)
 {
     CU_ASSERT_TRUE(pack_glob_matches("*.TXT", "a/b/c.txt"));
@@ -179,4 +189,5 @@ UNIT_MAIN("pack_tree",
           TEST(file_replaced_by_a_link_is_not_opened),
           TEST(file_written_after_the_walk_is_reported),
           TEST(names_that_differ_in_case_need_permission),
+          TEST(dos_attributes_are_read_from_their_text),
           TEST(globs_match_as_documented))

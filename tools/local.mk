@@ -32,6 +32,8 @@ bin_PROGRAMS += sft
 sft_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
 sft_LDADD = libsfttools.a $(LIBSFTFETCH) $(LIBSFT)
 sft_SOURCES = \
+	tools/dos_attributes.c \
+	tools/dos_attributes.h \
 	tools/pack_blocks.c \
 	tools/pack_blocks.h \
 	tools/pack_dictionary.c \

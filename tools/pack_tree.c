@@ -18,6 +18,7 @@
 
 #include "src/fold.h"
 #include "src/pack_plan.h"
+#include "tools/dos_attributes.h"
 
 #ifndef FNM_CASEFOLD
 #define FNM_CASEFOLD 0
@@ -227,7 +228,10 @@ static int take_name(struct walker *w, uint32_t dir, int fd, const char *dir_pat
     if (name_check(name, strlen(name), &why))
         return err_set(e, ERR_INVALID, "%s%s%s: %s", dir_path, *dir_path ? "/" : "", name,
                        why.text);
-    return add_entry(w, dir, name, &st, e);
+    int rc = add_entry(w, dir, name, &st, e);
+    if (!rc)
+        w->tree->entries[w->tree->count - 1].flags |= dos_attributes_read(fd, name);
+    return rc;
 }
 
 static int compare_entries(const void *a, const void *b)
