@@ -102,7 +102,8 @@ void batch_fail(struct batch *b, int status, const struct err *e)
 }
 
 /* End of the group of neighbours that begins with entry FROM: what one read into a staging buffer
- * brings, which is one block at least (STORED_LEN_MAX). Looks at immutable data only, because another worker may be taking the same entries. */
+ * brings, which is one block at least (STORED_LEN_MAX). Looks at immutable data only, because
+ * another worker may be taking the same entries. */
 static uint32_t group_end(const struct batch *b, uint32_t from)
 {
     const struct engine *en = b->engine;

@@ -2,8 +2,8 @@
 /*
  * The memory ceiling. A struct budget only counts, for the whole engine; what keeps the sum below
  * the ceiling is that every consumer has a fixed share of it and none lends to another: frames,
- * reply buffers, and data in transit (stored bytes, decoders' own memory). A consumer that waits for
- * its share therefore never waits for one that waits for it.
+ * reply buffers, and data in transit (stored bytes, decoders' own memory). A consumer that waits
+ * for its share therefore never waits for one that waits for it.
  *
  * A struct buffers hands out byte buffers of one share. They are mapped, not taken from malloc(),
  * whose arenas would keep what a burst once needed, and a few are kept for the next user.

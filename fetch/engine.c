@@ -89,9 +89,7 @@ static int make_shares(struct engine *en)
     en->o.max_request = (uint32_t)max_u64(
         min_u64(en->o.max_request, buffers_largest(&en->transit, 2)), STORED_LEN_MAX);
     en->group = GROUP_BYTES / block_size;
-    en->ahead_max = (uint32_t)frame_count;
-    if (frame_count < en->info->block_count)
-        en->ahead_max = (uint32_t)max_u64(frame_count / 4, 1);
+    en->ahead_max = (uint32_t)max_u64(frame_count / 4, 1);
     return 0;
 }
 
@@ -193,9 +191,21 @@ void engine_unpin(struct engine *en, struct engine_pin *pin)
     pin->data = NULL;
 }
 
+/* Whether one more block may be fetched ahead of need. Sequential readers ask for little and use it
+ * soon; the rest gets vacant frames, and a share of the occupied ones. Needs en->lock. */
+static bool may_prefetch(const struct engine *en, uint32_t vacant, enum engine_priority prio)
+{
+    uint32_t ahead = en->inflight.ahead;
+
+    if (en->inflight.count < vacant)
+        return true;
+    return ahead + (prio == ENGINE_READAHEAD ? 0 : frames_ahead(en->frames)) < en->ahead_max;
+}
+
 void engine_prefetch(struct engine *en, uint32_t first, uint32_t count, enum engine_priority prio)
 {
     uint32_t end = (uint32_t)min_u64((uint64_t)first + count, en->info->block_count);
+    uint32_t vacant = frames_vacant(en->frames);
     bool queued = false;
 
     if (prio <= ENGINE_DEMAND || prio > ENGINE_BACKGROUND)
@@ -212,7 +222,7 @@ void engine_prefetch(struct engine *en, uint32_t first, uint32_t count, enum eng
             }
             continue;
         }
-        if (en->inflight.ahead + frames_ahead(en->frames) >= en->ahead_max)
+        if (!may_prefetch(en, vacant, prio))
             break;
         f = inflight_add(&en->inflight, block, true);
         if (!f)

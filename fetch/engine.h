@@ -8,9 +8,9 @@
  * in-flight records of its blocks; whichever thread completes the last one calls DONE.
  *
  * Memory: frames of decoded blocks, stored bytes in flight, decoders' own memory and reply buffers
- * all come out of one budget (engine_options.memory; the tables, four bytes a block, come on top); a
- * request that does not fit waits its turn, first come first served, and one request always fits. A pin is short: it is held while bytes are copied out, never
- * across a wait.
+ * all come out of one budget (engine_options.memory; the tables, four bytes a block, come on top);
+ * a request that does not fit waits its turn, first come first served, and one request always
+ * fits. A pin is short: it is held while bytes are copied out, never across a wait.
  */
 #ifndef FETCH_ENGINE_H
 #define FETCH_ENGINE_H
@@ -74,10 +74,11 @@ typedef void (*engine_done_fn)(void *arg, int status, const uint8_t *buf, size_t
                                const struct err *e);
 
 /*
- * Reads the COUNT pieces (copied; at most ENGINE_PIECES_MAX, together at most ENGINE_READ_MAX bytes)
- * and calls DONE exactly once with their bytes in a row: from this thread before returning when
- * everything is at hand, else from the thread that completes the last block. For an immediate source
- * that is this thread too, unless another one is already at work on a block of the same read.
+ * Reads the COUNT pieces (copied; at most ENGINE_PIECES_MAX, together at most ENGINE_READ_MAX
+ * bytes) and calls DONE exactly once with their bytes in a row: from this thread before returning
+ * when everything is at hand, else from the thread that completes the last block. For an immediate
+ * source that is this thread too, unless another one is already at work on a block of the same
+ * read.
  *
  * With HANDLE, *handle is set before DONE can be called and carries a reference, which the caller
  * gives back with engine_read_release(), before or after DONE; NULL there says that DONE has been
@@ -104,9 +105,10 @@ bool engine_is_immediate(const struct engine *en);
 
 enum engine_priority { ENGINE_DEMAND, ENGINE_READAHEAD, ENGINE_LAUNCH, ENGINE_BACKGROUND };
 
-/* Asks for blocks [first, first + count) ahead of need; a hint, dropped when memory is short: when the
- * package does not fit into memory, at most a quarter of the frames hold blocks that were fetched
- * ahead and not used so far. Nothing takes a hint back but the blocks' eviction. Never blocks. */
+/* Asks for blocks [first, first + count) ahead of need; a hint, dropped when memory is short: once
+ * memory is full, at most a quarter of it goes to blocks fetched ahead and not used so far (for
+ * ENGINE_READAHEAD: to those still in flight). Nothing takes a hint back but the blocks' eviction.
+ * Never blocks. */
 void engine_prefetch(struct engine *en, uint32_t first, uint32_t count, enum engine_priority prio);
 
 /* Blocking read for tools: bytes [off, off + len) of FILE into BUF. Returns the number of bytes

@@ -34,7 +34,7 @@ struct engine {
     struct engine_options o; /* defaults filled in, limits applied */
     bool immediate;
     uint32_t group;          /* blocks a thread decodes before it looks who else could */
-    uint32_t ahead_max;      /* blocks fetched ahead and unused, in flight included */
+    uint32_t ahead_max;      /* blocks fetched ahead and unused, once no frame is vacant */
 
     struct budget budget;
     struct buffers replies;

@@ -47,6 +47,7 @@ struct frames {
     pthread_mutex_t lock; /* innermost: nothing is called with it held */
     uint32_t fresh;       /* lock; frames from here on have never been used */
     uint32_t free_list;   /* lock; frame + 1 */
+    uint32_t free_count;  /* lock; on the list */
     uint32_t hand;        /* lock; CLOCK */
 };
 
@@ -176,6 +177,7 @@ bool frames_claim(struct frames *f, uint32_t *frame)
     if (f->free_list) {
         *frame = f->free_list - 1;
         f->free_list = f->frames[*frame].next_free;
+        f->free_count--;
         found = true;
     } else if (f->fresh < f->count) {
         *frame = f->fresh++;
@@ -199,7 +201,9 @@ void frames_publish(struct frames *f, uint32_t frame, uint32_t block)
     struct frame *fr = &f->frames[frame];
 
     atomic_store_explicit(&fr->block, block, memory_order_relaxed);
-    atomic_store_explicit(&fr->mark, MARK_REFERENCED, memory_order_relaxed);
+    /* No second chance yet: most blocks are read once, and then the kernel has their bytes; those
+     * that many small files share are asked for again and stay. */
+    atomic_store_explicit(&fr->mark, 0, memory_order_relaxed);
     (void)atomic_fetch_add_explicit(&f->cached, 1, memory_order_relaxed);
     atomic_store_explicit(&fr->state, 1, memory_order_release);
     atomic_store_explicit(&f->map[block], frame + 1, memory_order_release);
@@ -207,7 +211,7 @@ void frames_publish(struct frames *f, uint32_t frame, uint32_t block)
 
 void frames_mark_ahead(struct frames *f, uint32_t frame)
 {
-    uint32_t old = atomic_fetch_or_explicit(&f->frames[frame].mark, MARK_AHEAD,
+    uint32_t old = atomic_exchange_explicit(&f->frames[frame].mark, MARK_AHEAD,
                                             memory_order_relaxed);
     if (!(old & MARK_AHEAD))
         (void)atomic_fetch_add_explicit(&f->ahead, 1, memory_order_relaxed);
@@ -218,12 +222,21 @@ void frames_abandon(struct frames *f, uint32_t frame)
     pthread_mutex_lock(&f->lock);
     f->frames[frame].next_free = f->free_list;
     f->free_list = frame + 1;
+    f->free_count++;
     pthread_mutex_unlock(&f->lock);
 }
 
 uint32_t frames_count(const struct frames *f)
 {
     return f->count;
+}
+
+uint32_t frames_vacant(struct frames *f)
+{
+    pthread_mutex_lock(&f->lock);
+    uint32_t vacant = f->count - f->fresh + f->free_count;
+    pthread_mutex_unlock(&f->lock);
+    return vacant;
 }
 
 uint32_t frames_ahead(const struct frames *f)

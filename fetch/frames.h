@@ -3,10 +3,10 @@
  * Frames: the decoded blocks that are in memory, a fixed number of block-sized places in one
  * mapping that is touched as it fills.
  *
- * Looking up and pinning a block takes no lock: map[block] names the frame, the frame's pin count is
- * raised unless the frame is being emptied, and then its block number must still be the one that was
- * wanted. Emptying (CLOCK, second chance) takes a short mutex and only unpinned frames. A frame that
- * has been claimed belongs to its claimer alone until it is published or abandoned.
+ * Looking up and pinning a block takes no lock: map[block] names the frame, the frame's pin count
+ * is raised unless the frame is being emptied, and then its block number must still be the one
+ * that was wanted. Emptying (CLOCK, second chance) takes a short mutex and only unpinned frames. A
+ * frame that has been claimed belongs to its claimer alone until it is published or abandoned.
  *
  * For one block there is at most one claimer at a time (fetch/inflight.h sees to it).
  */
@@ -20,8 +20,8 @@
 
 struct frames;
 
-/* COUNT frames of BLOCK_SIZE bytes for blocks 0 .. BLOCK_COUNT - 1. Frames count against BUDGET from
- * their first use on. BUDGET must outlive the frames. 0 or -ENOMEM. */
+/* COUNT frames of BLOCK_SIZE bytes for blocks 0 .. BLOCK_COUNT - 1. Frames count against BUDGET
+ * from their first use on. BUDGET must outlive the frames. 0 or -ENOMEM. */
 int frames_new(uint32_t block_count, uint32_t block_size, uint32_t count, struct budget *budget,
                struct frames **out) must_check;
 
@@ -51,6 +51,9 @@ void frames_mark_ahead(struct frames *f, uint32_t frame);
 void frames_abandon(struct frames *f, uint32_t frame);
 
 uint32_t frames_count(const struct frames *f);
+
+/* Frames that hold nothing. */
+uint32_t frames_vacant(struct frames *f);
 
 /* Frames marked ahead that nobody has pinned since. */
 uint32_t frames_ahead(const struct frames *f);

@@ -84,9 +84,9 @@ static inline bool flight_is_wanted(const struct flight *f)
 }
 
 /*
- * Ends a record of the caller's (FLIGHT_TAKEN, no source read under way): takes it out of the table,
- * frees it and answers everybody who waits: with DATA, the decoded block, which must stay valid
- * during the call, or with STATUS and E. Returns how many were answered. Takes engine.lock.
+ * Ends a record of the caller's (FLIGHT_TAKEN, no source read under way): takes it out of the
+ * table, frees it and answers everybody who waits: with DATA, the decoded block, which must stay
+ * valid during the call, or with STATUS and E. Returns how many were answered. Takes engine.lock.
  */
 uint32_t flight_finish(struct engine *en, struct flight *f, int status, const uint8_t *data,
                        const struct err *e);

@@ -74,8 +74,8 @@ void scheduler_fail_queued(struct engine *en, uint64_t stamp, int status, const 
 struct selection {
     uint64_t begin, end; /* stored bytes */
     uint32_t before, after;
-    struct flight *lower[BATCH_BLOCKS_MAX / 2]; /* neighbours before the chosen one, nearest first */
-    struct flight *upper[BATCH_BLOCKS_MAX / 2]; /* the chosen one and neighbours after it */
+    struct flight *lower[BATCH_BLOCKS_MAX / 2]; /* before the chosen one, nearest first */
+    struct flight *upper[BATCH_BLOCKS_MAX / 2]; /* the chosen one and after it */
 };
 
 /* The record to serve next, or NULL. Needs en->lock. */

@@ -3,9 +3,9 @@
  * The scheduler: which of the queued records is fetched next, together with which neighbours.
  *
  * Highest priority first, oldest first within one. Around the chosen block, queued blocks whose
- * stored bytes adjoin (or are apart by no more than merge_gap) join the same source read. Reads that
- * serve no demand get at most half of the places. It has no thread: whoever queues something or
- * gives back what a read needs calls scheduler_dispatch().
+ * stored bytes adjoin (or are apart by no more than merge_gap) join the same source read. Reads
+ * that serve no demand get at most half of the places. It has no thread: whoever queues something
+ * or gives back what a read needs calls scheduler_dispatch().
  *
  * For an immediate source only prefetched blocks are queued; the decoders work them off.
  */
@@ -24,8 +24,8 @@ void scheduler_unqueue(struct engine *en, struct flight *f);
 void scheduler_dispatch(struct engine *en);
 
 /*
- * F has lost a waiter. If nobody wants it now, it is dropped from the queue; if it was the last of a
- * source read that somebody wanted, that read is put on *CANCEL. Needs en->lock.
+ * F has lost a waiter. If nobody wants it now, it is dropped from the queue; if it was the last of
+ * a source read that somebody wanted, that read is put on *CANCEL. Needs en->lock.
  */
 void scheduler_abandon(struct engine *en, struct flight *f, struct batch **cancel);
 

@@ -48,6 +48,7 @@ unit_tests = \
 	tests/test-engine-threads \
 	tests/test-err \
 	tests/test-exitcode \
+	tests/test-frames \
 	tests/test-fold \
 	tests/test-guid \
 	tests/test-pack-content \
@@ -270,6 +271,10 @@ tests_http_check_SOURCES = tests/http-check.c
 tests_test_engine_CPPFLAGS = $(unit_cppflags)
 tests_test_engine_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_engine_SOURCES = tests/test-engine.c tests/engine_fixture.h tests/unit.h
+
+tests_test_frames_CPPFLAGS = $(unit_cppflags)
+tests_test_frames_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_frames_SOURCES = tests/test-frames.c tests/unit.h
 
 tests_test_engine_threads_CPPFLAGS = $(unit_cppflags)
 tests_test_engine_threads_LDADD = $(LIBSFTFETCH) $(unit_ldadd)

@@ -225,7 +225,8 @@ static void engine_fails_a_damaged_block_alone(void)
     struct result good, bad;
     struct engine_stats s;
 
-    rig_up(&r, pack_new(8, 4096, CODEC_ZSTD, 0), FAKE_MANUAL, &(struct engine_options){ .max_reads = 1 });
+    rig_up(&r, pack_new(8, 4096, CODEC_ZSTD, 0), FAKE_MANUAL,
+           &(struct engine_options){ .max_reads = 1 });
     r.pack.image[stored_at(&r, 3) + 5] ^= 1;
     start(&r, &good, 0, 1, NULL);
     start(&r, &bad, 2, 2, NULL);
@@ -544,32 +545,53 @@ static void engine_prefetches_into_memory(void)
     }
 }
 
-static void engine_limits_what_it_fetches_ahead(void)
+/* Asks for all blocks ahead of need; returns how many have been decoded altogether. */
+static uint64_t prefetch_all(struct rig *r)
+{
+    struct engine_stats s;
+
+    engine_prefetch(r->engine, 0, r->pack.blocks, ENGINE_LAUNCH);
+    do {
+        sched_yield();
+        engine_get_stats(r->engine, &s);
+    } while (s.inflight_blocks);
+    return s.decoded_blocks;
+}
+
+static void engine_fetches_nothing_ahead_for_which_others_would_go(void)
 {
     struct rig r;
     struct engine_stats s;
+
+    rig_up(&r, pack_new(300, 65536, CODEC_NONE, 0), FAKE_THREAD,
+           &(struct engine_options){ .memory = 8 << 20 });
+    uint64_t first = prefetch_all(&r);
+    CU_ASSERT(first > 20 && first < 200);
+    CU_ASSERT_EQUAL(prefetch_all(&r), first);
+    engine_get_stats(r.engine, &s);
+    CU_ASSERT_EQUAL(s.evicted, 0);
+    CU_ASSERT_EQUAL(s.cached_bytes, first * 65536);
+    rig_down(&r);
+}
+
+static void engine_limits_what_it_fetches_ahead_when_memory_is_full(void)
+{
+    struct rig r;
+    struct result a;
     struct engine_pin pin;
 
     rig_up(&r, pack_new(300, 65536, CODEC_NONE, 0), FAKE_THREAD,
            &(struct engine_options){ .memory = 8 << 20 });
-    for (int i = 0; i < 3; i++) {
-        engine_prefetch(r.engine, 0, 300, ENGINE_LAUNCH);
-        do {
-            sched_yield();
-            engine_get_stats(r.engine, &s);
-        } while (s.inflight_blocks);
+    for (uint32_t i = 100; i < 300; i += 20) {
+        start(&r, &a, i, 20, NULL);
+        expect_bytes(&a);
     }
-    uint64_t ahead = s.decoded_blocks;
+    uint64_t ahead = prefetch_all(&r) - 200;
     CU_ASSERT(ahead > 4 && ahead < 30);
-    CU_ASSERT_EQUAL(s.evicted, 0);
+    CU_ASSERT_EQUAL(prefetch_all(&r), 200 + ahead);
     CU_ASSERT_FATAL(engine_pin(r.engine, 0, &pin)); /* one used: room for one more */
     engine_unpin(r.engine, &pin);
-    engine_prefetch(r.engine, 0, 300, ENGINE_LAUNCH);
-    do {
-        sched_yield();
-        engine_get_stats(r.engine, &s);
-    } while (s.inflight_blocks);
-    CU_ASSERT_EQUAL(s.decoded_blocks, ahead + 1);
+    CU_ASSERT_EQUAL(prefetch_all(&r), 200 + ahead + 1);
     rig_down(&r);
 }
 
@@ -741,7 +763,8 @@ UNIT_MAIN("engine",
           TEST(engine_lets_large_reads_in_one_after_the_other),
           TEST(engine_cancels_a_read_that_was_not_let_in),
           TEST(engine_prefetches_into_memory),
-          TEST(engine_limits_what_it_fetches_ahead),
+          TEST(engine_fetches_nothing_ahead_for_which_others_would_go),
+          TEST(engine_limits_what_it_fetches_ahead_when_memory_is_full),
           TEST(engine_does_not_fetch_what_was_cancelled_in_the_queue),
           TEST(engine_cancels_the_source_read_nobody_waits_for),
           TEST(engine_fetches_again_for_who_came_after_the_cancel),
