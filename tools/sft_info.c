@@ -65,6 +65,8 @@ static void print_json(const struct sft_input *in)
     json_bool(&j, "case_sensitive", info->case_sensitive);
     json_uint(&j, "files", info->file_count);
     json_uint(&j, "directories", info->dir_count);
+    json_uint(&j, "nodes", info->node_count);
+    json_uint(&j, "memory_bytes", package_memory(in->package));
     json_uint(&j, "file_bytes", info->file_bytes);
     json_uint(&j, "blocks", info->block_count);
     json_uint(&j, "stored_bytes", info->stored_bytes);

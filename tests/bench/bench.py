@@ -276,24 +276,11 @@ def node_table(work, results):
                 # Names of usual length.
                 os.close(os.open('%s/Directory %03d/Component-%06d.dll' % (tree, d, d * 1000 + f),
                                  os.O_CREAT | os.O_WRONLY, 0o644))
-        subprocess.run(['sft', 'pack', tree, '-o', image], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(['sft', 'pack', '-f', '-q', tree, '-o', image], check=True, stdout=subprocess.DEVNULL)
         shutil.rmtree(tree)
     info = json.loads(subprocess.run(['sft', 'info', '--json', image], check=True,
                                      stdout=subprocess.PIPE).stdout)
-    def find(o, *names):
-        if isinstance(o, dict):
-            for k, v in o.items():
-                if k in names:
-                    return v
-                got = find(v, *names)
-                if got is not None:
-                    return got
-        return None
-    memory, nodes = find(info, 'memory_bytes', 'memory'), find(info, 'node_count', 'nodes')
-    if memory is None or nodes is None:
-        print('sft info --json says nothing of memory; no figure', file=sys.stderr)
-        return
-    results.add('bytes per node', 'sftfs', 1, memory / nodes, 'B')
+    results.add('bytes per node', 'sftfs', 1, info['memory_bytes'] / info['nodes'], 'B')
 
 
 def table(results, names):

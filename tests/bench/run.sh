@@ -62,8 +62,8 @@ fi
 if [ ! -e "$work/img/tree.sft" ] || [ "$SFTFS_BUILD/sft" -nt "$work/img/tree.sft" ]; then
     echo "packing: sftfs"
     rm -f "$work/img/million.sft"
-    sft pack "$work/tree" -o "$work/img/new.sft" --case-sensitive --codec zstd --level 15 \
-        --block-size 64
+    sft pack "$work/tree" -o "$work/img/new.sft" -f --case-sensitive --codec zstd --level 15 \
+        --block-size 64 --name tree
     mv "$work/img/new.sft" "$work/img/tree.sft"
 fi
 as_root env PATH="$PATH" LC_ALL="$LC_ALL" python3 "$src/tests/bench/bench.py" "$work" "$@"
