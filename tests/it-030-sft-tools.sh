@@ -179,6 +179,10 @@ expect_status 3 sft info "$T/no-such.sft"
 expect_text "$T/err" "^sft: $T/no-such\.sft: .*No such file"
 expect_status 4 sft info "gopher://127.0.0.1/x"
 
+step "messages show no secrets"
+expect_status 2 sft info --json "http://me:secret@127.0.0.1:1/p.sft?token=secret"
+grep -q secret "$T/out" "$T/err" && die "a password is shown"
+
 step "usage"
 expect_status 2 sft
 expect_status 2 sft nonsense

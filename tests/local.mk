@@ -118,6 +118,16 @@ tests_test_unpack_CPPFLAGS = $(unit_cppflags)
 tests_test_unpack_LDADD = libsfttools.a $(unit_ldadd)
 tests_test_unpack_SOURCES = tests/test-unpack.c tests/unit.h
 
+if WITH_FUSE
+if HAVE_CUNIT
+check_PROGRAMS += tests/test-mount-setup
+TESTS += tests/test-mount-setup
+endif
+endif
+tests_test_mount_setup_CPPFLAGS = $(unit_cppflags)
+tests_test_mount_setup_LDADD = libsfttools.a $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_mount_setup_SOURCES = tests/test-mount-setup.c tests/unit.h tools/mount_setup.c
+
 tests_test_exitcode_CPPFLAGS = $(unit_cppflags)
 tests_test_exitcode_LDADD = libsfttools.a $(unit_ldadd)
 tests_test_exitcode_SOURCES = tests/test-exitcode.c tests/unit.h

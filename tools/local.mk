@@ -71,6 +71,21 @@ sft_SOURCES = \
 	tools/sft_verify.c \
 	$(NULL)
 
+# Loaded by name, so that each command needs a file of its own.
+bashcompletiondir = $(datadir)/bash-completion/completions
+EXTRA_DIST += tools/completion.bash
+install-data-hook:
+	$(MKDIR_P) $(DESTDIR)$(bashcompletiondir)
+	$(INSTALL_DATA) $(srcdir)/tools/completion.bash $(DESTDIR)$(bashcompletiondir)/sft
+	for name in sftfs sftmount; do \
+	    rm -f $(DESTDIR)$(bashcompletiondir)/$$name && \
+	    ln -s sft $(DESTDIR)$(bashcompletiondir)/$$name || exit 1; \
+	done
+
+uninstall-hook:
+	rm -f $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
+	for name in sft sftfs sftmount; do rm -f $(DESTDIR)$(bashcompletiondir)/$$name; done
+
 if WITH_FUSE
 mount_sources = \
 	tools/daemon.c \
@@ -102,9 +117,6 @@ install-exec-hook:
 	$(MKDIR_P) $(DESTDIR)$(mounthelperdir)
 	rm -f $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
 	ln -s $(bindir)/sftfs $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
-
-uninstall-hook:
-	rm -f $(DESTDIR)$(mounthelperdir)/mount.fuse.sftfs
 endif
 
 # Man pages: hand-written text, filled with the options and exit codes that the programs print of

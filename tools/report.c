@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fetch/http_url.h"
 #include "tools/json.h"
 
 static bool begins_with(const char *text, const char *start)
@@ -31,8 +32,14 @@ static const char *advice(enum err_kind kind)
     }
 }
 
-enum exitcode report_error(const struct report *r, const char *where, const struct err *e)
+char *report_place(const char *place)
 {
+    return http_url_matches(place) ? http_url_redact(place) : strdup(place);
+}
+
+enum exitcode report_error(const struct report *r, const char *place, const struct err *e)
+{
+    auto_free char *where = place ? report_place(place) : NULL;
     const char *text = e->text[0] ? e->text : err_kind_name(e->kind);
     const char *hint = advice(e->kind);
 

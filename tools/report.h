@@ -15,8 +15,13 @@ struct report {
     bool json;
 };
 
-/* WHERE (path or URL, may be NULL) is left out when the text begins with it already. */
-enum exitcode report_error(const struct report *r, const char *where, const struct err *e);
+/* PLACE (path or URL, may be NULL) is shown without credentials, and left out when the text begins
+ * with it already. */
+enum exitcode report_error(const struct report *r, const char *place, const struct err *e);
+
+/* PLACE as messages may show it: of a URL without password and query secrets. Caller frees; NULL
+ * when there is no memory. */
+char *report_place(const char *place);
 
 /* Something worth knowing that is no error; stderr, never part of the JSON. */
 void report_note(const struct report *r, const char *fmt, ...) printf_like(2, 3);

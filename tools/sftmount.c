@@ -137,15 +137,20 @@ static int take_option(struct sftmount *m, int id, const char *arg, struct err *
 
 static int check_guid(const struct sftmount *m, const struct package_info *info, struct err *e)
 {
+    auto_free char *package = NULL, *document = NULL;
     char has[GUID_TEXT_SIZE], wanted[GUID_TEXT_SIZE];
 
     if (!m->target.has_guid || guid_equal(&m->target.guid, &info->package_guid))
         return 0;
+    package = report_place(m->target.location);
+    document = report_place(m->target.document);
+    if (!package || !document)
+        return err_nomem(e);
     guid_format(&info->package_guid, has);
     guid_format(&m->target.guid, wanted);
     return err_set(e, ERR_GUID_MISMATCH,
                    "%s: package GUID is %s, but %s asks for %s; this is not its package",
-                   m->target.location, has, m->target.document, wanted);
+                   package, has, document, wanted);
 }
 
 /* Called with the open package: is it the right one, and where does it go? */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Options behind -o: our own, those for the connection, and what mount(8) and fstab bring along. */
+#include "config.h"
+
+#include "tests/unit.h"
+#include "tools/mount_common.h"
+
+static int set(struct mount_setup *s, const char *text, struct err *e)
+{
+    mount_setup_init(s, "test");
+    *e = (struct err){ 0 };
+    return mount_setup_options(s, text, e);
+}
+
+static void mount_setup_defaults_are_the_callers(void)
+{
+    struct mount_setup s;
+    struct err e;
+
+    CU_ASSERT_EQUAL(set(&s, "", &e), 0);
+    CU_ASSERT_EQUAL(s.mount.uid, getuid());
+    CU_ASSERT_EQUAL(s.mount.gid, getgid());
+    CU_ASSERT_EQUAL(s.mount.umask, 022);
+    CU_ASSERT(s.mount.push && s.mount.casefold_flag);
+    CU_ASSERT(!s.mount.allow_other && !s.mount.case_sensitive);
+    CU_ASSERT_PTR_NULL(s.fuse_options);
+    mount_setup_free(&s);
+}
+
+static void mount_setup_takes_its_own_options(void)
+{
+    struct mount_setup s;
+    struct err e;
+
+    CU_ASSERT_EQUAL(set(&s, "uid=12,gid=34,umask=0277,allow_other,case_sensitive,memory=64M,"
+                            "readahead=256,decoders=3,no_push,no_casefold_flag", &e), 0);
+    CU_ASSERT_EQUAL(s.mount.uid, 12);
+    CU_ASSERT_EQUAL(s.mount.gid, 34);
+    CU_ASSERT_EQUAL(s.mount.umask, 0277);
+    CU_ASSERT(s.mount.allow_other && s.mount.case_sensitive);
+    CU_ASSERT_EQUAL(s.engine.memory, 64 << 20);
+    CU_ASSERT_EQUAL(s.mount.readahead_kib, 256);
+    CU_ASSERT_EQUAL(s.engine.decoders, 3);
+    CU_ASSERT(!s.mount.push && !s.mount.casefold_flag);
+    mount_setup_free(&s);
+}
+
+static void mount_setup_takes_names_of_users(void)
+{
+    struct mount_setup s;
+    struct err e;
+
+    CU_ASSERT_EQUAL(set(&s, "uid=root,gid=root", &e), 0);
+    CU_ASSERT_EQUAL(s.mount.uid, 0);
+    CU_ASSERT_EQUAL(s.mount.gid, 0);
+    mount_setup_free(&s);
+}
+
+static void mount_setup_takes_connection_options(void)
+{
+    struct mount_setup s;
+    struct err e;
+
+    CU_ASSERT_EQUAL(set(&s, "io_timeout=5,ca_file=/a\\,b,proxy=,insecure", &e), 0);
+    CU_ASSERT_EQUAL(s.connection.io_timeout_ms, 5000);
+    CU_ASSERT_STRING_EQUAL(s.connection.ca_file, "/a,b");
+    CU_ASSERT_STRING_EQUAL(s.connection.proxy, "");
+    CU_ASSERT(s.connection.insecure);
+    mount_setup_free(&s);
+}
+
+static void mount_setup_passes_over_what_is_for_others(void)
+{
+    struct mount_setup s;
+    struct err e;
+
+    CU_ASSERT_EQUAL(set(&s, "ro,noauto,user=me,users,nofail,_netdev,x-systemd.automount,dev,nodev,"
+                            "suid,nosuid,exec,relatime,defaults,comment=x", &e), 0);
+    CU_ASSERT_PTR_NULL(s.fuse_options);
+    mount_setup_free(&s);
+}
+
+static void mount_setup_hands_on_what_is_for_the_kernel(void)
+{
+    struct mount_setup s;
+    struct err e;
+
+    CU_ASSERT_EQUAL(set(&s, "noexec,uid=0,noatime", &e), 0);
+    CU_ASSERT_STRING_EQUAL(s.fuse_options, "noexec,noatime");
+    mount_setup_free(&s);
+}
+
+static void mount_setup_refuses_what_it_does_not_know(void)
+{
+    static const char *const bad[] = {
+        "bogus",       "ro,bogus=1",   "memory",       "memory=",      "memory=1M",
+        "memory=lots", "umask=8",      "umask=7777",   "umask=",       "uid=no-such-user-here",
+        "gid=-1",      "decoders=0",   "readahead=no", "allow_other=1", "io_timeout=0",
+        "fsname=x",    "subtype=y",    "ca_file",
+    };
+    struct mount_setup s;
+    struct err e;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CU_ASSERT(set(&s, bad[i], &e) < 0);
+        CU_ASSERT_EQUAL(e.kind, ERR_INVALID);
+        mount_setup_free(&s);
+    }
+}
+
+static void mount_setup_when_sloppy_passes_over_unknown_options_only(void)
+{
+    struct mount_setup s;
+    struct err e;
+
+    mount_setup_init(&s, "test");
+    s.sloppy = true;
+    CU_ASSERT_EQUAL(mount_setup_options(&s, "bogus,umask=077", &e), 0);
+    CU_ASSERT_EQUAL(s.mount.umask, 077);
+    CU_ASSERT(mount_setup_options(&s, "umask=9", &e) < 0);
+    mount_setup_free(&s);
+}
+
+UNIT_MAIN("mount setup", TEST(mount_setup_defaults_are_the_callers),
+          TEST(mount_setup_takes_its_own_options), TEST(mount_setup_takes_names_of_users),
+          TEST(mount_setup_takes_connection_options),
+          TEST(mount_setup_passes_over_what_is_for_others),
+          TEST(mount_setup_hands_on_what_is_for_the_kernel),
+          TEST(mount_setup_refuses_what_it_does_not_know),
+          TEST(mount_setup_when_sloppy_passes_over_unknown_options_only))

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# bash completion of sft, sftfs and sftmount. Options come from --help of the programs themselves.
+
+_sftfs_options() {
+    "$@" --help 2>/dev/null | sed -n 's/^  \(-., \|    \)\(--[a-z0-9-]*\)\(=\{0,1\}\).*/\2\3/p'
+}
+
+_sftfs_suboptions() {
+    "$1" --help 2>/dev/null |
+        sed -n 's/^      \([a-z][a-z_]*\)\(=\{0,1\}\)[A-Z]*\( .*\)\{0,1\}$/\1\2/p'
+}
+
+_sftfs_complete() {
+    local program=$1 current=$2 previous=$3 command=("$1")
+    COMPREPLY=()
+    if [[ ${program##*/} == sft ]]; then
+        if ((COMP_CWORD == 1)); then
+            local subs
+            subs=$("$program" --help 2>/dev/null |
+                sed -n '/^Subcommands/,$s/^  \([a-z]*\) .*/\1/p')
+            mapfile -t COMPREPLY < <(compgen -W "$subs --help --version" -- "$current")
+            return
+        fi
+        command+=("${COMP_WORDS[1]}")
+    elif [[ $previous == -o || $previous == --options ]]; then
+        local done_part=${current%"${current##*,}"}
+        mapfile -t COMPREPLY < <(compgen -P "$done_part" -W "$(_sftfs_suboptions "$program")" -- \
+            "${current##*,}")
+        compopt -o nospace
+        return
+    fi
+    if [[ $current == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_sftfs_options "${command[@]}")" -- "$current")
+        [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+        return
+    fi
+    compopt -o default
+}
+
+complete -F _sftfs_complete sft sftfs sftmount
