@@ -156,8 +156,9 @@ static void suboptions_split_at_commas_unless_escaped(void)
 
 static void sizes_take_binary_suffixes_and_refuse_the_rest(void)
 {
-    static const char *const bad[] = { "", "-1", "1.5K", "K", "12Q", "12KB2", "99999999999999999999",
-                                       "17179869184G", " 5" };
+    static const char *const bad[] = {
+        "", "-1", "1.5K", "K", "12Q", "12KB2", "99999999999999999999", "17179869184G", " 5"
+    };
     struct err e;
     uint64_t v;
 

@@ -32,8 +32,11 @@ static void mount_setup_takes_its_own_options(void)
     struct mount_setup s;
     struct err e;
 
-    CU_ASSERT_EQUAL(set(&s, "uid=12,gid=34,umask=0277,allow_other,case_sensitive,memory=64M,"
-                            "readahead=256,decoders=3,no_push,no_casefold_flag", &e), 0);
+    CU_ASSERT_EQUAL(set(&s,
+                        "uid=12,gid=34,umask=0277,allow_other,case_sensitive,memory=64M,"
+                        "readahead=256,decoders=3,no_push,no_casefold_flag",
+                        &e),
+                    0);
     CU_ASSERT_EQUAL(s.mount.uid, 12);
     CU_ASSERT_EQUAL(s.mount.gid, 34);
     CU_ASSERT_EQUAL(s.mount.umask, 0277);
@@ -74,8 +77,11 @@ static void mount_setup_passes_over_what_is_for_others(void)
     struct mount_setup s;
     struct err e;
 
-    CU_ASSERT_EQUAL(set(&s, "ro,noauto,user=me,users,nofail,_netdev,x-systemd.automount,dev,nodev,"
-                            "suid,nosuid,exec,relatime,defaults,comment=x", &e), 0);
+    CU_ASSERT_EQUAL(set(&s,
+                        "ro,noauto,user=me,users,nofail,_netdev,x-systemd.automount,dev,nodev,"
+                        "suid,nosuid,exec,relatime,defaults,comment=x",
+                        &e),
+                    0);
     CU_ASSERT_PTR_NULL(s.fuse_options);
     mount_setup_free(&s);
 }
@@ -93,10 +99,10 @@ static void mount_setup_hands_on_what_is_for_the_kernel(void)
 static void mount_setup_refuses_what_it_does_not_know(void)
 {
     static const char *const bad[] = {
-        "bogus",       "ro,bogus=1",   "memory",       "memory=",      "memory=1M",
-        "memory=lots", "umask=8",      "umask=7777",   "umask=",       "uid=no-such-user-here",
-        "gid=-1",      "decoders=0",   "readahead=no", "allow_other=1", "io_timeout=0",
-        "fsname=x",    "subtype=y",    "ca_file",
+        "bogus",       "ro,bogus=1", "memory",       "memory=",       "memory=1M",
+        "memory=lots", "umask=8",    "umask=7777",   "umask=",        "uid=no-such-user-here",
+        "gid=-1",      "decoders=0", "readahead=no", "allow_other=1", "io_timeout=0",
+        "fsname=x",    "subtype=y",  "ca_file",
     };
     struct mount_setup s;
     struct err e;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writing below a target directory: nothing is written through links, nothing half-written stays. */
+/* Writing below a target directory: nothing is written through links, nothing half-written stays.
+ */
 #include "config.h"
 
 #include <fcntl.h>

@@ -59,14 +59,16 @@ struct cli_command {
     const struct cli_group *groups;
 };
 
+struct cli_state;
+
 struct cli {
     const struct cli_command *command;
-    const char *arg;       /* argument of the option just returned; NULL if it takes none */
-    char **operands;       /* what is left, once cli_next() returned 0; NULL-terminated */
+    const char *arg; /* argument of the option just returned; NULL if it takes none */
+    char **operands; /* what is left, once cli_next() returned 0; NULL-terminated */
     int operand_count;
-    enum exitcode status;  /* meaningful after cli_next() returned a negative value */
-    FILE *out, *err;       /* stdout, stderr unless the caller puts others here */
-    void *state;           /* cli.c */
+    enum exitcode status;    /* meaningful after cli_next() returned a negative value */
+    FILE *out, *err;         /* stdout, stderr unless the caller puts others here */
+    struct cli_state *state; /* cli.c */
     int argc;
     char **argv;
 };

@@ -84,8 +84,7 @@ static void help_group(FILE *out, const struct cli_command *command, const struc
     for (const struct cli_option *o = g->options; o->name; o++) {
         bool standard = g->options == standard_options;
 
-        help_option(out, o, g->style,
-                    o->letter && !(standard && letter_taken(command, o->letter)));
+        help_option(out, o, g->style, o->letter && !(standard && letter_taken(command, o->letter)));
     }
 }
 

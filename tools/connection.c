@@ -10,14 +10,14 @@ const struct cli_option connection_options[] = {
 #define X(id, name, sub, arg, help) { name, 0, arg, help, CONNECTION_##id },
     CONNECTION_OPTIONS(X)
 #undef X
-    { NULL, 0, NULL, NULL, 0 },
+        { NULL, 0, NULL, NULL, 0 },
 };
 
 const struct cli_option connection_suboptions[] = {
 #define X(id, name, sub, arg, help) { sub, 0, arg, help, CONNECTION_##id },
     CONNECTION_OPTIONS(X)
 #undef X
-    { NULL, 0, NULL, NULL, 0 },
+        { NULL, 0, NULL, NULL, 0 },
 };
 
 static int set_seconds(const char *what, const char *arg, unsigned *ms, struct err *e)
@@ -39,8 +39,8 @@ static int set_auth(struct source_options *o, const char *arg, struct err *e)
             o->auth = methods[i];
             return 0;
         }
-    return err_set(e, ERR_INVALID,
-                   "auth must be basic, digest, ntlm, negotiate or any, not '%s'", arg);
+    return err_set(e, ERR_INVALID, "auth must be basic, digest, ntlm, negotiate or any, not '%s'",
+                   arg);
 }
 
 int connection_set(struct source_options *o, int id, const char *arg, struct err *e)

@@ -13,8 +13,8 @@
 
 struct daemon {
     bool foreground;
-    bool print;   /* the ready message goes to stdout */
-    int channel;  /* child's end of the pipe; -1 when there is none (any more) */
+    bool print;  /* the ready message goes to stdout */
+    int channel; /* child's end of the pipe; -1 when there is none (any more) */
     bool is_ready;
 };
 

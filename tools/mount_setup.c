@@ -30,8 +30,7 @@ enum {
 const struct cli_option mount_suboptions[] = {
     { "uid", 0, "USER", "Owner of all files: number or name. Default: the caller.", OPT_UID },
     { "gid", 0, "GROUP", "Group of all files: number or name. Default: the caller's.", OPT_GID },
-    { "umask", 0, "MODE",
-      "Permission bits taken away from all files, in octal. Default: 022.",
+    { "umask", 0, "MODE", "Permission bits taken away from all files, in octal. Default: 022.",
       OPT_UMASK },
     { "allow_other", 0, NULL,
       "Let other users in. Unless root mounts, user_allow_other must stand in /etc/fuse.conf.",
@@ -47,8 +46,7 @@ const struct cli_option mount_suboptions[] = {
       "How far the kernel reads ahead of a sequential reader. Default: 1024. Raised beyond the "
       "kernel's own value only where that is permitted.",
       OPT_READAHEAD },
-    { "decoders", 0, "N",
-      "Threads that decode blocks. Default: one a processor, at most 8.",
+    { "decoders", 0, "N", "Threads that decode blocks. Default: one a processor, at most 8.",
       OPT_DECODERS },
     { "no_push", 0, NULL,
       "Do not hand small neighbouring files to the kernel before they are asked for.",
@@ -63,8 +61,8 @@ const struct cli_option mount_system_suboptions[] = {
     { "ro", 0, NULL, "Read-only, which a package always is.", OPT_RO },
     { "rw", 0, NULL, "Accepted; the mount is read-only all the same, and a note says so.", OPT_RW },
     { "noexec", 0, NULL, "Do not let programs on the mount be executed.", OPT_PASS },
-    { "noatime", 0, NULL,
-      "Accepted like the other options on access times; a package has none.", OPT_PASS },
+    { "noatime", 0, NULL, "Accepted like the other options on access times; a package has none.",
+      OPT_PASS },
     { "noauto, user, users, nofail, _netdev, x-..., defaults", 0, NULL,
       "Accepted; mount(8) and the init system act on them.", OPT_IGNORE },
     { "nosuid, nodev", 0, NULL, "Always in force; suid and dev are accepted and change nothing.",
@@ -74,11 +72,12 @@ const struct cli_option mount_system_suboptions[] = {
 
 /* Further names that fstab lines bring; documented as groups above. */
 static const char *const ignored[] = {
-    "auto",       "noauto",   "user",       "nouser",     "users",    "owner",   "group",
-    "nofail",     "_netdev",  "defaults",   "suid",       "nosuid",   "dev",     "nodev",
-    "exec",       "atime",    "diratime",   "relatime",   "norelatime", "strictatime",
-    "nostrictatime", "lazytime", "nolazytime", "nodiratime", "sync",   "async",   "dirsync",
-    "iversion",   "noiversion", "mand",     "nomand",     "loud",     "silent",  "comment",
+    "auto",       "noauto",      "user",          "nouser",   "users",      "owner",
+    "group",      "nofail",      "_netdev",       "defaults", "suid",       "nosuid",
+    "dev",        "nodev",       "exec",          "atime",    "diratime",   "relatime",
+    "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime", "nodiratime",
+    "sync",       "async",       "dirsync",       "iversion", "noiversion", "mand",
+    "nomand",     "loud",        "silent",        "comment",
 };
 
 void mount_setup_init(struct mount_setup *s, const char *program)
@@ -159,8 +158,8 @@ static int pass_to_fuse(struct mount_setup *s, const char *name, struct err *e)
 {
     char *all;
 
-    if (asprintf(&all, "%s%s%s", s->fuse_options ? s->fuse_options : "",
-                 s->fuse_options ? "," : "", name) < 0)
+    if (asprintf(&all, "%s%s%s", s->fuse_options ? s->fuse_options : "", s->fuse_options ? "," : "",
+                 name) < 0)
         return err_nomem(e);
     free(s->fuse_options);
     s->fuse_options = all;

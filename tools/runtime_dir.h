@@ -13,8 +13,8 @@
 
 /* Makes the mount point for a package; NAME may be any text. Caller frees *out, and removes the
  * directory after use with runtime_dir_remove(). ERR_DENIED when the place is not safe. */
-int runtime_dir_make(const char *name, const struct guid *guid, char **out, struct err *e)
-    must_check;
+int runtime_dir_make(const char *name, const struct guid *guid, char **out,
+                     struct err *e) must_check;
 
 /* Removes PATH (absolute) if it is a mount point that runtime_dir_make() made and is empty. */
 void runtime_dir_remove(const char *path);

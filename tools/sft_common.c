@@ -62,8 +62,8 @@ enum exitcode sft_find(const struct sft_input *in, const char *path, uint32_t *n
 {
     struct err e = { 0 };
 
-    *node = package_resolve(in->package, path ? path : "",
-                            package_info(in->package)->case_sensitive);
+    *node =
+        package_resolve(in->package, path ? path : "", package_info(in->package)->case_sensitive);
     if (*node != NODE_NONE)
         return EXITCODE_OK;
     (void)err_set(&e, ERR_NOT_FOUND, "%s: no such file or directory in the package", path);

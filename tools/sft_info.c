@@ -132,8 +132,8 @@ static void print_versions(const struct package_info *info)
         guid_format(&v->guid, guid);
         if (!v->created || !text_time(v->created, created))
             created[0] = '\0';
-        (void)printf("%-18s%" PRIu32 "  %s  blocks from %" PRIu32 "  %s\n", i ? "" : "History:",
-                     v->number, guid, v->first_new_block, created);
+        (void)printf("%-18s%" PRIu32 "  %s  blocks from %" PRIu32 "  %s\n",
+                     i ? "" : "History:", v->number, guid, v->first_new_block, created);
     }
 }
 
@@ -141,8 +141,8 @@ static void print_text(const struct sft_input *in)
 {
     const struct package_info *info = package_info(in->package);
     char guid[GUID_TEXT_SIZE];
-    double ratio = info->file_bytes ? 100.0 * (double)info->stored_bytes / (double)info->file_bytes
-                                    : 100.0;
+    double ratio =
+        info->file_bytes ? 100.0 * (double)info->stored_bytes / (double)info->file_bytes : 100.0;
 
     line_text("Source:", source_name(in->source));
     line_text("Name:", info->name);

@@ -11,12 +11,21 @@
 #include "src/log.h"
 #include "tools/mount_common.h"
 
-enum { OPT_OPTIONS = CLI_ID_OWN, OPT_FOREGROUND, OPT_DEBUG, OPT_SINGLE, OPT_FAKE, OPT_SLOPPY,
-       OPT_IGNORED };
+enum {
+    OPT_OPTIONS = CLI_ID_OWN,
+    OPT_FOREGROUND,
+    OPT_DEBUG,
+    OPT_SINGLE,
+    OPT_FAKE,
+    OPT_SLOPPY,
+    OPT_IGNORED
+};
 
-#define OPTIONS_ROW                                                                               \
-    { "options", 'o', "LIST", "Options separated by commas; see below. May be repeated.",         \
-      OPT_OPTIONS }
+#define OPTIONS_ROW                                                                                \
+    {                                                                                              \
+        "options", 'o', "LIST", "Options separated by commas; see below. May be repeated.",        \
+            OPT_OPTIONS                                                                            \
+    }
 
 static const struct cli_option options[] = {
     OPTIONS_ROW,

@@ -149,8 +149,8 @@ static int check_guid(const struct sftmount *m, const struct package_info *info,
     guid_format(&info->package_guid, has);
     guid_format(&m->target.guid, wanted);
     return err_set(e, ERR_GUID_MISMATCH,
-                   "%s: package GUID is %s, but %s asks for %s; this is not its package",
-                   package, has, document, wanted);
+                   "%s: package GUID is %s, but %s asks for %s; this is not its package", package,
+                   has, document, wanted);
 }
 
 /* Called with the open package: is it the right one, and where does it go? */

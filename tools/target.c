@@ -209,8 +209,8 @@ static int refuse_choice(const struct manifest *m, const char *wanted, bool foun
     size_t at = 0;
 
     for (size_t i = 0; i < m->app_count && at < sizeof names - 1; i++)
-        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "",
-                               m->apps[i].name);
+        at +=
+            (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", m->apps[i].name);
     if (!m->app_count)
         return err_set(e, ERR_NO_CODEBASE, "the manifest lists no applications");
     if (found)

@@ -12,17 +12,17 @@
 #include "src/guid.h"
 
 struct target_options {
-    const char *source;       /* see struct href_options */
+    const char *source; /* see struct href_options */
     const char *override_url;
     const char *source_root;
-    const char *app;          /* application of a manifest: its name, or its OSD's file name */
+    const char *app; /* application of a manifest: its name, or its OSD's file name */
 };
 
 struct target {
-    char *location;    /* of the package */
-    char *name;        /* of the application or package, "" if not known yet */
-    char *document;    /* where LOCATION was found, "" if the package itself was named */
-    struct guid guid;  /* the package must have, if has_guid */
+    char *location;   /* of the package */
+    char *name;       /* of the application or package, "" if not known yet */
+    char *document;   /* where LOCATION was found, "" if the package itself was named */
+    struct guid guid; /* the package must have, if has_guid */
     bool has_guid;
 };
 

@@ -23,14 +23,14 @@ struct verify {
     uint32_t block_count;
 
     pthread_mutex_t lock;
-    pthread_cond_t changed;      /* a worker ended */
-    uint32_t next;               /* lock; first block not yet taken */
-    unsigned working;            /* lock */
-    bool stop;                   /* lock */
-    int status;                  /* lock; of the error that stops the check */
-    struct err error;            /* lock */
-    struct verify_result *out;   /* lock */
-    size_t bad_room;             /* lock */
+    pthread_cond_t changed;    /* a worker ended */
+    uint32_t next;             /* lock; first block not yet taken */
+    unsigned working;          /* lock */
+    bool stop;                 /* lock */
+    int status;                /* lock; of the error that stops the check */
+    struct err error;          /* lock */
+    struct verify_result *out; /* lock */
+    size_t bad_room;           /* lock */
 };
 
 struct worker {

@@ -17,8 +17,8 @@
 struct verify_block {
     uint32_t block;
     enum err_kind kind;
-    char *text;           /* what is wrong */
-    uint32_t *files;      /* nodes with bytes in this block, ascending */
+    char *text;      /* what is wrong */
+    uint32_t *files; /* nodes with bytes in this block, ascending */
     size_t file_count;
 };
 
@@ -26,7 +26,7 @@ struct verify_result {
     struct verify_block *bad; /* ascending */
     size_t bad_count;
     uint64_t files_affected;
-    uint64_t stored_bytes;    /* read and checked */
+    uint64_t stored_bytes; /* read and checked */
 };
 
 /* Called from the calling thread now and then with the stored bytes checked so far; a value other
@@ -39,12 +39,12 @@ typedef int (*verify_step_fn)(void *arg, uint64_t stored_bytes, struct err *e);
  * interrupted). The caller releases *out in either case. Blocks.
  */
 int verify_blocks(const struct package *p, struct source *source, unsigned threads,
-                  verify_step_fn step, void *arg, struct verify_result *out, struct err *e)
-    must_check;
+                  verify_step_fn step, void *arg, struct verify_result *out,
+                  struct err *e) must_check;
 void verify_result_free(struct verify_result *r);
 
 /* Two nodes of P that have the same file id: true and both, else false. ERR_NO_MEMORY in E. */
-int verify_file_ids(const struct package *p, bool *duplicate, uint32_t nodes[2], struct err *e)
-    must_check;
+int verify_file_ids(const struct package *p, bool *duplicate, uint32_t nodes[2],
+                    struct err *e) must_check;
 
 #endif
