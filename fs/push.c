@@ -25,6 +25,12 @@ enum {
     EPOCH_MASK = 0x7f,
 };
 
+/* Either whole files, or (LENGTH not 0) a range of the file range.first. */
+struct wish {
+    struct node_range range;
+    uint64_t off, length;
+};
+
 struct pusher {
     const struct vfs *vfs;
     pthread_mutex_t lock;
@@ -32,7 +38,7 @@ struct pusher {
     pthread_t thread;
     bool started, stopping;              /* lock */
     unsigned head, count;                /* lock */
-    struct node_range queue[QUEUE_MAX];  /* lock */
+    struct wish queue[QUEUE_MAX];        /* lock */
     struct stream_table streams;         /* lock */
     _Atomic bool quit;                   /* as STOPPING, for a look without the lock */
     _Atomic bool stopped;                /* the thread will not touch the session any more */
@@ -147,26 +153,25 @@ static bool store_piece(struct pusher *p, uint32_t index, uint64_t off, const st
     return rc == 0;
 }
 
-static void store_file(struct pusher *p, uint32_t index)
+static bool store_range(struct pusher *p, uint32_t index, uint64_t off, uint64_t length)
 {
     struct piece pieces[STREAM_FILE_MAX / 4096 + 2];
-    uint64_t off = 0, size = package_node(p->vfs->package, index)->size;
-    size_t count = package_map(p->vfs->package, index, 0, size, pieces, ARRAY_LEN(pieces));
+    uint64_t end = off + length;
+    size_t count = package_map(p->vfs->package, index, off, length, pieces, ARRAY_LEN(pieces));
 
     for (size_t i = 0; i < count && !atomic_load(&p->quit); i++) {
         if (!store_piece(p, index, off, &pieces[i]))
-            return;
+            return false;
         off += pieces[i].len;
     }
-    if (off == size)
-        note_stored(p, index);
+    return off == end;
 }
 
 static void push_range(struct pusher *p, struct node_range range)
 {
     for (uint32_t i = range.first; i < range.end && !atomic_load(&p->quit); i++)
-        if (wanted(p, i))
-            store_file(p, i);
+        if (wanted(p, i) && store_range(p, i, 0, package_node(p->vfs->package, i)->size))
+            note_stored(p, i);
 }
 
 static void *run(void *arg)
@@ -180,11 +185,14 @@ static void *run(void *arg)
             pthread_cond_wait(&p->work, &p->lock);
             continue;
         }
-        struct node_range range = p->queue[p->head];
+        struct wish wish = p->queue[p->head];
         p->head = (p->head + 1) % QUEUE_MAX;
         p->count--;
         pthread_mutex_unlock(&p->lock);
-        push_range(p, range);
+        if (wish.length)
+            (void)store_range(p, wish.range.first, wish.off, wish.length);
+        else
+            push_range(p, wish.range);
         pthread_mutex_lock(&p->lock);
     }
     pthread_mutex_unlock(&p->lock);
@@ -207,11 +215,11 @@ static bool start_thread(struct pusher *p)
 }
 
 /* Needs p->lock. */
-static void enqueue(struct pusher *p, struct node_range range)
+static void enqueue(struct pusher *p, struct wish wish)
 {
     if (p->stopping || p->count == QUEUE_MAX || (!p->started && !start_thread(p)))
         return;
-    p->queue[(p->head + p->count) % QUEUE_MAX] = range;
+    p->queue[(p->head + p->count) % QUEUE_MAX] = wish;
     p->count++;
     pthread_cond_signal(&p->work);
 }
@@ -230,7 +238,38 @@ void push_after_read(struct pusher *p, uint32_t index)
     if (pthread_mutex_trylock(&p->lock))
         return;
     if (stream_note_read(&p->streams, p->vfs->package, index, &ahead))
-        enqueue(p, ahead);
+        enqueue(p, (struct wish){ .range = ahead });
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Where in file INDEX the block begins that holds its byte OFF, and how far it reaches. */
+static bool range_of_block(const struct package *package, uint32_t index, uint64_t off,
+                           struct wish *out)
+{
+    struct piece at, first;
+
+    if (package_map(package, index, off, 1, &at, 1) != 1 ||
+        package_map(package, index, 0, 1, &first, 1) != 1)
+        return false;
+    uint32_t from = at.block == first.block ? first.from : 0;
+    if (at.from < from || at.from - from > off)
+        return false;
+    out->range = (struct node_range){ index, index + 1 };
+    out->off = off - (at.from - from);
+    out->length = min_u64(package_block(package, at.block)->len - from,
+                          package_node(package, index)->size - out->off);
+    return true;
+}
+
+void push_after_miss(struct pusher *p, uint32_t index, uint64_t off, uint64_t len)
+{
+    struct wish wish;
+
+    if (!p || !range_of_block(p->vfs->package, index, off, &wish) || len >= wish.length)
+        return;
+    if (pthread_mutex_trylock(&p->lock))
+        return;
+    enqueue(p, wish);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -241,6 +280,6 @@ void push_after_listing(struct pusher *p, uint32_t first, uint32_t count)
     if (!p || pthread_mutex_trylock(&p->lock))
         return;
     if (stream_note_listing(&p->streams, p->vfs->package, first, count, &ahead))
-        enqueue(p, ahead);
+        enqueue(p, (struct wish){ .range = ahead });
     pthread_mutex_unlock(&p->lock);
 }

@@ -9,7 +9,12 @@
  * after two files in a row, its window doubles while the reader keeps up, and a directory that was
  * just listed gets a first window only while recent reads have earned it. Pushed are only files
  * whose inode the kernel has (it was looked up or listed), and none twice while the kernel keeps
- * it. Never from within a request handler, where the kernel may hold a page lock that the store
+ * it.
+ *
+ * The second thing that is pushed is the rest of a block of which a reader wanted a part: it is
+ * decoded anyway, and a reader that jumps about in a file comes back to the same blocks.
+ *
+ * Never from within a request handler, where the kernel may hold a page lock that the store
  * would wait for. All functions accept a NULL pusher and any thread.
  */
 #ifndef FS_PUSH_H
@@ -34,6 +39,9 @@ void push_note_known(struct pusher *p, uint32_t index);
 
 /* A READ of file INDEX that reached its end was answered. */
 void push_after_read(struct pusher *p, uint32_t index);
+
+/* Bytes [off, off + len) of file INDEX were answered from a block that had to be decoded for them. */
+void push_after_miss(struct pusher *p, uint32_t index, uint64_t off, uint64_t len);
 
 /* READDIRPLUS has listed the first COUNT children of a directory, from node FIRST on. */
 void push_after_listing(struct pusher *p, uint32_t first, uint32_t count);

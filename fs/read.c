@@ -23,11 +23,18 @@
 /* Pieces of the largest READ, 1 MiB, in the smallest blocks, and one for each end. */
 #define PIECES_USUAL (1048576 / 4096 + 2)
 
+/* What is read of a file. */
+struct span {
+    uint32_t index;
+    uint64_t off, len;
+    bool reaches_end;
+};
+
 struct parked {
     struct vfs *vfs;
     fuse_req_t req;
-    uint32_t index;
-    bool reaches_end;              /* the pusher wants to know when a file has been read to its end */
+    struct span span;
+    bool one_block;                /* the read lies in one block, which was not in memory */
     _Atomic unsigned references;
     _Atomic bool interrupted, cancelling;
     pthread_t canceller;           /* valid when cancelling */
@@ -128,11 +135,13 @@ static void on_done(void *arg, int status, const uint8_t *buf, size_t len, const
         !(atomic_load(&p->cancelling) && pthread_equal(p->canceller, pthread_self())))
         fuse_req_interrupt_func(p->req, NULL, NULL);
     if (status < 0)
-        reply_failure(v, p->req, p->index, e);
+        reply_failure(v, p->req, p->span.index, e);
     else
         fuse_reply_buf(p->req, (const char *)buf, len);
-    if (status >= 0 && p->reaches_end)
-        push_after_read(v->pusher, p->index);
+    if (status >= 0 && p->one_block)
+        push_after_miss(v->pusher, p->span.index, p->span.off, p->span.len);
+    if (status >= 0 && p->span.reaches_end)
+        push_after_read(v->pusher, p->span.index);
     pending_remove(v->pending, p);
     parked_put(p);
 }
@@ -159,8 +168,8 @@ static void on_interrupt(fuse_req_t req, void *arg)
     parked_put(p);
 }
 
-static void park(struct vfs *v, fuse_req_t req, uint32_t index, const struct piece *pieces,
-                 size_t count, bool reaches_end)
+static void park(struct vfs *v, fuse_req_t req, const struct span *span,
+                 const struct piece *pieces, size_t count)
 {
     struct parked *p = calloc(1, sizeof *p);
 
@@ -170,8 +179,8 @@ static void park(struct vfs *v, fuse_req_t req, uint32_t index, const struct pie
     }
     p->vfs = v;
     p->req = req;
-    p->index = index;
-    p->reaches_end = reaches_end;
+    p->span = *span;
+    p->one_block = count == 1;
     atomic_store(&p->references, 2);
     pending_add(v->pending, p);
     if (!v->source_immediate)
@@ -264,10 +273,10 @@ void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fu
             return;
         }
     }
-    bool reaches_end = (uint64_t)off + len == n->size;
+    const struct span span = { index, (uint64_t)off, len, (uint64_t)off + len == n->size };
     if (!reply_from_memory(v, req, pieces, count))
-        park(v, req, index, pieces, count, reaches_end);
-    else if (reaches_end)
+        park(v, req, &span, pieces, count);
+    else if (span.reaches_end)
         push_after_read(v->pusher, index);
     if (pieces != usual)
         free(pieces);
