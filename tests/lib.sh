@@ -288,6 +288,8 @@ start_nginx() {
         nginx_config >"$NGINX_DIR/conf"
         if resume_nginx; then
             URL=http://127.0.0.1:$NGINX_PORT
+            # nginx writes its title over its environment, so finish() cannot know it by its tag.
+            at_exit stop_nginx
             return
         fi
     done
