@@ -36,7 +36,7 @@ static size_t class_bytes(unsigned class)
 
 int buffers_init(struct buffers *p, struct budget *budget, uint64_t share)
 {
-    *p = (struct buffers){ .budget = budget, .keep = share / 5, .ceiling = share - share / 5 };
+    *p = (struct buffers){ .budget = budget, .ceiling = share };
     return -pthread_mutex_init(&p->lock, NULL);
 }
 
@@ -53,28 +53,68 @@ void buffers_destroy(struct buffers *p)
     (void)pthread_mutex_destroy(&p->lock);
 }
 
+/* Takes the first spare buffer of CLASS off its list; NULL if there is none. Needs p->lock. */
+static void *pop_spare(struct buffers *p, unsigned class)
+{
+    void *buf = p->spare[class];
+
+    if (buf) {
+        memcpy(&p->spare[class], buf, sizeof(void *));
+        p->kept -= class_bytes(class);
+        p->used += class_bytes(class);
+    }
+    return buf;
+}
+
+/* Gives BYTES at BUF back to the system. They count as used until they are gone, so that what
+ * takes their place is not counted on top of them. */
+static void unmap(struct buffers *p, void *buf, size_t bytes)
+{
+    (void)munmap(buf, bytes); /* cannot fail for what mmap() gave */
+    budget_give(p->budget, bytes);
+    pthread_mutex_lock(&p->lock);
+    p->used -= bytes;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/*
+ * Claims room for a buffer of CLASS. 0: *spare is one, or NULL and the room is there to map one.
+ * 1: *spare of *spare_class is in the way; unmap it and try again. -EAGAIN: the share is used up.
+ */
+static int claim(struct buffers *p, unsigned class, void **spare, unsigned *spare_class)
+{
+    size_t bytes = class_bytes(class);
+    int rc = 0;
+
+    pthread_mutex_lock(&p->lock);
+    *spare = pop_spare(p, class);
+    if (!*spare && bytes > p->ceiling - p->used) {
+        rc = -EAGAIN;
+    } else if (!*spare && bytes > p->ceiling - p->used - p->kept) {
+        for (*spare_class = 0; !*spare; ++*spare_class)
+            *spare = pop_spare(p, *spare_class); /* something is kept, or there would be room */
+        --*spare_class;
+        rc = 1;
+    } else if (!*spare) {
+        p->used += bytes;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
 int buffers_take(struct buffers *p, size_t size, uint8_t **out)
 {
-    unsigned class = class_of(size);
+    unsigned class = class_of(size), other;
+    void *buf;
+    int rc;
+
     if (class >= BUFFER_CLASSES || class_bytes(class) > p->ceiling)
         return -EFBIG;
     size_t bytes = class_bytes(class);
-    void *buf = NULL;
-    bool fits;
-
-    pthread_mutex_lock(&p->lock);
-    fits = bytes <= p->ceiling - p->used;
-    if (fits) {
-        p->used += bytes;
-        buf = p->spare[class];
-        if (buf) {
-            memcpy(&p->spare[class], buf, sizeof(void *));
-            p->kept -= bytes;
-        }
-    }
-    pthread_mutex_unlock(&p->lock);
-    if (!fits)
-        return -EAGAIN;
+    while ((rc = claim(p, class, &buf, &other)) > 0)
+        unmap(p, buf, class_bytes(other));
+    if (rc)
+        return rc;
     if (!buf) {
         buf = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (buf == MAP_FAILED) {
@@ -94,25 +134,12 @@ void buffers_give(struct buffers *p, uint8_t *buf, size_t size)
     if (!buf)
         return;
     unsigned class = class_of(size);
-    size_t bytes = class_bytes(class);
-    bool keep;
 
     pthread_mutex_lock(&p->lock);
-    keep = bytes <= p->keep - p->kept;
-    if (keep) {
-        p->used -= bytes;
-        p->kept += bytes;
-        memcpy(buf, &p->spare[class], sizeof(void *));
-        p->spare[class] = buf;
-    }
-    pthread_mutex_unlock(&p->lock);
-    if (keep)
-        return;
-    (void)munmap(buf, bytes); /* cannot fail for what mmap() gave */
-    budget_give(p->budget, bytes);
-    /* Only now: the next one's memory must not be counted on top of this one's. */
-    pthread_mutex_lock(&p->lock);
-    p->used -= bytes;
+    p->used -= class_bytes(class);
+    p->kept += class_bytes(class);
+    memcpy(buf, &p->spare[class], sizeof(void *));
+    p->spare[class] = buf;
     pthread_mutex_unlock(&p->lock);
 }
 

@@ -6,7 +6,8 @@
  * for its share therefore never waits for one that waits for it.
  *
  * A struct buffers hands out byte buffers of one share. They are mapped, not taken from malloc(),
- * whose arenas would keep what a burst once needed, and a few are kept for the next user.
+ * whose arenas would keep what a burst once needed. What is not in use is kept for the next user, as
+ * far as the share reaches: touching fresh pages costs as much as copying into them.
  */
 #ifndef FETCH_BUDGET_H
 #define FETCH_BUDGET_H
@@ -31,14 +32,13 @@ void budget_give(struct budget *b, uint64_t bytes);
 struct buffers {
     struct budget *budget;
     pthread_mutex_t lock;
-    uint64_t ceiling; /* bytes that may be out at once */
-    uint64_t keep;    /* bytes that may be kept for reuse besides */
-    uint64_t used;    /* lock */
-    uint64_t kept;    /* lock */
+    uint64_t ceiling; /* of used and kept together */
+    uint64_t used;    /* lock; bytes of buffers that are out */
+    uint64_t kept;    /* lock; bytes of spare buffers */
     void *spare[BUFFER_CLASSES]; /* lock; singly linked through their first bytes */
 };
 
-/* SHARE bytes in all, a fifth of them for buffers kept for reuse. 0 or a negative errno. */
+/* SHARE bytes in all, buffers kept for reuse included. 0 or a negative errno. */
 int buffers_init(struct buffers *p, struct budget *budget, uint64_t share) must_check;
 
 /* All buffers must have come back. */

@@ -17,7 +17,7 @@
 
 #define MEMORY_DEFAULT (48u * 1024u * 1024u)
 #define MEMORY_MIN     (8u * 1024u * 1024u)
-#define REPLIES_MIN    (5u * 512u * 1024u)  /* four fifths of it hold one reply of 2 MiB */
+#define REPLIES_MIN    (2u * 1024u * 1024u)  /* one reply of the largest size */
 #define TRANSIT_MIN    (2u * 1024u * 1024u)
 #define DECODERS_MAX   8u
 #define STAGING_MAX    (256u * 1024u)
