@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	tests/bench/run.sh \
 	tests/copy-source.sh \
 	tests/data/configure-summary \
+	tests/fuzz/fuzz-for.sh \
 	tests/data/samples/osd/01-planner.osd \
 	tests/data/samples/osd/02-dependencies.fragment.xml \
 	tests/data/samples/osd/03-scripts.fragment.xml \

@@ -4,7 +4,8 @@
 #
 # Installs what the tests need (Debian packages; with sudo if you are not root), builds with gcc,
 # with clang and with sanitizers in a temporary directory, runs `make check` and `make distcheck`,
-# the integration scripts tests/it-*.sh and examples/quickstart.sh. The checkout is not touched.
+# each fuzz target for some seconds, the integration scripts tests/it-*.sh and
+# examples/quickstart.sh. The checkout is not touched. Takes about ten minutes on two processors.
 #
 # With NAMEs, only the integration scripts whose names contain one of them are run (after a gcc
 # build). The last line is "N passed, N failed", with ", N skipped" behind it if something was
@@ -257,7 +258,7 @@ main() {
     echo "== packages"
     # shellcheck disable=SC2086
     if ! install_missing $BUILD_PACKAGES libcunit1-dev nginx python3 gcc-mingw-w64-x86-64 clang \
-        gdb xz-utils openssl; then
+        gdb xz-utils openssl man-db groff-base; then
         echo "FAILED  installing packages"
         fail "installing packages"
     fi
@@ -291,6 +292,14 @@ main() {
         fi
         if build threads --enable-werror --enable-sanitizers=thread; then
             check threads programs
+        fi
+        if build fuzzing CC=clang --enable-werror --enable-sanitizers --enable-fuzzing; then
+            for target in "$work"/src/tests/fuzz/fuzz-*.c; do
+                target=$(basename "$target" .c)
+                target=${target#fuzz-}
+                run_step "fuzz $target" 120 sh "$work/src/tests/fuzz/fuzz-for.sh" \
+                    "$work/fuzzing" "$target" 12 || :
+            done
         fi
         run_step distcheck 1200 make -C "$work/gcc" -j"$jobs" distcheck || :
     fi
