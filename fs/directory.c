@@ -22,13 +22,18 @@ void directory_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         fuse_reply_err(req, ESTALE);
         return;
     }
-    uint32_t dir = vfs_index(parent);
-    if (!(package_node(v->package, dir)->flags & NODE_DIR)) {
+    uint32_t dir = vfs_index(parent), index;
+    const struct node *n = package_node(v->package, dir);
+    if (!strcmp(name, ".")) {
+        index = dir; /* a file handle of NFS or open_by_handle_at(2): of any node */
+    } else if (!(n->flags & NODE_DIR)) {
         fuse_reply_err(req, ENOTDIR);
         return;
+    } else if (!strcmp(name, "..")) {
+        index = n->parent;
+    } else {
+        index = package_lookup(v->package, dir, name, strlen(name), v->options->case_sensitive);
     }
-    uint32_t index =
-        package_lookup(v->package, dir, name, strlen(name), v->options->case_sensitive);
     if (index == NODE_NONE) {
         /* Node id 0: the kernel remembers that the name does not exist. */
         entry = (struct fuse_entry_param){ .entry_timeout = FOREVER_S };

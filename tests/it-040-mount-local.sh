@@ -139,6 +139,30 @@ stat "$m/Random.bin" >/dev/null 2>&1 && die "found by another case"
 unmount "$m"
 
 if [ "$(id -u)" -eq 0 ]; then
+    step "file handles, as an NFS server uses them, outlive the kernel's caches"
+    mount_package "$T/p.sft" "$m"
+    python3 - "$m" size-4097 "Program Files/App/Main.EXE" "Program Files" <<'PY' || die "handles"
+import ctypes, os, sys
+class Handle(ctypes.Structure):
+    _fields_ = [('size', ctypes.c_uint), ('type', ctypes.c_int), ('data', ctypes.c_ubyte * 128)]
+libc = ctypes.CDLL(None, use_errno=True)
+top = os.open(sys.argv[1], os.O_RDONLY)
+for name in sys.argv[2:]:
+    handle, mount = Handle(size=128), ctypes.c_int()
+    want = os.stat(name, dir_fd=top).st_ino
+    if libc.name_to_handle_at(top, name.encode(), ctypes.byref(handle), ctypes.byref(mount), 0):
+        sys.exit('%s: no handle: %s' % (name, os.strerror(ctypes.get_errno())))
+    with open('/proc/sys/vm/drop_caches', 'w') as f:
+        f.write('2')
+    fd = libc.open_by_handle_at(top, ctypes.byref(handle), os.O_RDONLY)
+    if fd < 0:
+        sys.exit('%s: handle refused: %s' % (name, os.strerror(ctypes.get_errno())))
+    if os.fstat(fd).st_ino != want:
+        sys.exit('%s: another node' % name)
+    os.close(fd)
+PY
+    unmount "$m"
+
     step "other users are kept out without allow_other, and let in with it"
     requires setpriv
     chmod 755 "$T"
