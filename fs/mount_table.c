@@ -21,11 +21,9 @@
 
 #define OUR_TYPE "fuse.sftfs"
 
-extern char **environ;
+enum { LINKS_MAX = 16 };
 
-struct mountinfo_line {
-    char *device, *mountpoint, *type, *source;
-};
+extern char **environ;
 
 /* Undoes the octal escapes (\040 and the like) in place. */
 static void unescape(char *s)
@@ -45,7 +43,7 @@ static void unescape(char *s)
 }
 
 /* ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAGS...] - TYPE SOURCE SUPEROPTIONS */
-static bool parse_line(char *line, struct mountinfo_line *out)
+bool mount_table_parse(char *line, struct mount_line *out)
 {
     char *save = NULL, *field[6], *word;
 
@@ -55,49 +53,60 @@ static bool parse_line(char *line, struct mountinfo_line *out)
     do {
         word = strtok_r(NULL, " \n", &save);
     } while (word && strcmp(word, "-") != 0);
-    out->device = field[2];
-    out->mountpoint = field[4];
-    out->type = word ? strtok_r(NULL, " \n", &save) : NULL;
-    out->source = out->type ? strtok_r(NULL, " \n", &save) : NULL;
-    if (!out->source)
+    char *type = word ? strtok_r(NULL, " \n", &save) : NULL;
+    char *source = type ? strtok_r(NULL, " \n", &save) : NULL;
+    if (!source)
         return false;
-    unescape(out->mountpoint);
-    unescape(out->source);
+    unescape(field[4]);
+    unescape(source);
+    *out = (struct mount_line){ .device = field[2], .mountpoint = field[4], .type = type,
+                                .source = source, .ours = !strcmp(type, OUR_TYPE) };
     return true;
 }
 
-/* Calls EACH for every mount of ours, oldest first, until it returns non-zero; returns that. */
-static int for_each(int (*each)(const struct mountinfo_line *line, void *arg), void *arg)
+int mount_table_each(FILE *table, int (*each)(const struct mount_line *line, void *arg), void *arg)
 {
-    FILE *f = fopen("/proc/self/mountinfo", "re");
-    char *line = NULL;
+    auto_free char *line = NULL;
     size_t size = 0;
     int rc = 0;
 
-    if (!f)
-        return -errno;
-    while (!rc && getline(&line, &size, f) > 0) {
-        struct mountinfo_line m;
-        if (parse_line(line, &m) && !strcmp(m.type, OUR_TYPE))
+    while (!rc && getline(&line, &size, table) > 0) {
+        struct mount_line m;
+        if (mount_table_parse(line, &m))
             rc = each(&m, arg);
     }
-    free(line);
-    (void)fclose(f); /* only read from */
     return rc;
 }
 
-struct device_search {
+struct search {
     const char *path;
-    char device[32];
+    char *device;
+    size_t size;
+    enum mount_table_found found;
 };
 
-static int note_device(const struct mountinfo_line *line, void *arg)
+static int note_mount(const struct mount_line *line, void *arg)
 {
-    struct device_search *s = arg;
+    struct search *s = arg;
 
-    if (!strcmp(line->mountpoint, s->path))
-        (void)snprintf(s->device, sizeof s->device, "%s", line->device);
+    if (strcmp(line->mountpoint, s->path) != 0)
+        return 0;
+    s->found = line->ours ? MOUNT_OURS : MOUNT_FOREIGN;
+    (void)snprintf(s->device, s->size, "%s", line->device);
     return 0; /* the last one is on top */
+}
+
+enum mount_table_found mount_table_find(FILE *table, const char *path, char *device, size_t size)
+{
+    struct search s = { .path = path, .device = device, .size = size, .found = MOUNT_NONE };
+
+    (void)mount_table_each(table, note_mount, &s); /* never ends early */
+    return s.found;
+}
+
+static FILE *open_table(void)
+{
+    return fopen("/proc/self/mountinfo", "re");
 }
 
 /* The mount table has absolute paths without links. The parent is resolved, never the last
@@ -126,15 +135,49 @@ static char *canonical(const char *path)
     return out;
 }
 
+/* Where the link PATH leads, or NULL if it is none. Asks nothing of a mount: its root is a
+ * directory, which the kernel knows. Caller frees. */
+static char *follow(const char *path)
+{
+    char target[PATH_MAX], *out = NULL;
+    ssize_t n = readlink(path, target, sizeof target - 1);
+
+    if (n <= 0)
+        return NULL;
+    target[n] = '\0';
+    if (target[0] == '/')
+        return strdup(target);
+    const char *slash = strrchr(path, '/'); /* PATH is absolute */
+    if (asprintf(&out, "%.*s/%s", (int)(slash - path), path, target) < 0)
+        return NULL;
+    return out;
+}
+
+/* The mount of ours at PATH as the table spells it, or NULL. Caller frees. */
+static char *find_ours(const char *path, char *device, size_t size)
+{
+    char *full = canonical(path);
+
+    for (int links = 0; full && links <= LINKS_MAX; links++) {
+        FILE *table = open_table();
+        if (!table)
+            break;
+        enum mount_table_found found = mount_table_find(table, full, device, size);
+        (void)fclose(table); /* only read from */
+        if (found == MOUNT_OURS)
+            return full;
+        auto_free char *target = found == MOUNT_NONE ? follow(full) : NULL;
+        free(full);
+        full = target ? canonical(target) : NULL;
+    }
+    free(full);
+    return NULL;
+}
+
 bool mount_table_device(const char *path, char *out, size_t size)
 {
-    auto_free char *full = canonical(path);
-    struct device_search s = { .path = full };
-
-    if (!full || for_each(note_device, &s) || !s.device[0])
-        return false;
-    (void)snprintf(out, size, "%s", s.device);
-    return true;
+    auto_free char *full = find_ours(path, out, size);
+    return full != NULL;
 }
 
 bool mount_is_ours(const char *path)
@@ -154,9 +197,12 @@ struct listing {
     size_t count;
 };
 
-static int add_to_listing(const struct mountinfo_line *line, void *arg)
+static int add_to_listing(const struct mount_line *line, void *arg)
 {
     struct listing *l = arg;
+
+    if (!line->ours)
+        return 0;
     struct mount_entry *grown = realloc(l->entries, (l->count + 1) * sizeof *grown);
 
     if (!grown)
@@ -171,8 +217,12 @@ static int add_to_listing(const struct mountinfo_line *line, void *arg)
 int mount_list(struct mount_entry **entries, size_t *count, struct err *e)
 {
     struct listing l = { 0 };
-    int rc = for_each(add_to_listing, &l);
+    FILE *table = open_table();
 
+    if (!table)
+        return err_sys(e, "reading the mount table");
+    int rc = mount_table_each(table, add_to_listing, &l);
+    (void)fclose(table); /* only read from */
     if (rc < 0) {
         mount_list_free(l.entries, l.count);
         errno = -rc;
@@ -220,9 +270,10 @@ static int run_fusermount(const char *path, bool lazy, struct err *e)
 
 int mount_unmount(const char *path, bool lazy, struct err *e)
 {
-    auto_free char *full = canonical(path);
+    char device[32];
+    auto_free char *full = find_ours(path, device, sizeof device);
 
-    if (!full || !mount_is_ours(full))
+    if (!full)
         return err_set(e, ERR_NOT_FOUND, "%s: no package is mounted here", path);
     if (geteuid() != 0)
         return run_fusermount(full, lazy, e);

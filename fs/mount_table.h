@@ -4,8 +4,27 @@
 #define FS_MOUNT_TABLE_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "src/compiler.h"
+
+/* One line of the table, escapes undone. Points into the line. */
+struct mount_line {
+    const char *device; /* "major:minor" */
+    const char *mountpoint, *type, *source;
+    bool ours;
+};
+
+/* Takes LINE apart, in place. False for what is no line of mountinfo(5). */
+bool mount_table_parse(char *line, struct mount_line *out);
+
+/* Calls EACH for every line of TABLE, oldest mount first, until it returns non-zero, which is then
+ * returned. */
+int mount_table_each(FILE *table, int (*each)(const struct mount_line *line, void *arg), void *arg);
+
+/* What the topmost mount at PATH is (as the table spells it) in TABLE. */
+enum mount_table_found { MOUNT_NONE, MOUNT_OURS, MOUNT_FOREIGN };
+enum mount_table_found mount_table_find(FILE *table, const char *path, char *device, size_t size);
 
 /* "major:minor" of the topmost mount of ours at PATH. False if there is none. */
 bool mount_table_device(const char *path, char *out, size_t size);

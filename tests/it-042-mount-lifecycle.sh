@@ -50,6 +50,18 @@ step "umount ends the daemon"
 unmount "$m"
 [ -z "$(daemons)" ] || die "a daemon is left"
 
+step "sftmount -u follows a link, and leaves alone what was mounted on top of the package"
+mount_package "$T/p.sft" "$m"
+ln -s mnt "$T/link"
+mount -t tmpfs none "$m" || die "cannot mount a tmpfs"
+expect_status 3 sftmount -u "$T/link"
+expect_status 3 sftmount -u "$m"
+umount "$m" || die "the tmpfs is gone"
+expect_equal "$(cat "$m/Hello.txt")" hello
+expect_status 0 sftmount -u "$T/link"
+is_mounted "$m" && die "still mounted"
+rm "$T/link"
+
 step "foreground: each of three signals unmounts, with exit status 0"
 for signal in TERM INT HUP; do
     # A background command of sh ignores SIGINT, and that would be inherited.
