@@ -34,6 +34,7 @@ enum {
     MAX_BACKGROUND = 64, /* reads ahead of need under way at once; the kernel's default is 12 */
     IDLE_THREADS = 10,
     STOP_POLL_MS = 20,
+    SOURCE_MAX = 4000, /* mount(2) refuses a longer one */
 };
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
@@ -50,6 +51,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
     conn->want &= ~unwanted;
     v->kernel_skips_open = conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
     v->kernel_skips_opendir = conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
+    conn->max_read = READ_MAX; /* libfuse wants it here and as an option */
     conn->max_readahead = readahead_bytes(v->options);
     conn->max_background = MAX_BACKGROUND;
     conn->time_gran = 100; /* FILETIME ticks, in ns */
@@ -217,11 +219,14 @@ static const struct fuse_lowlevel_ops operations = {
 
 static int add_options(struct fuse_args *args, const struct mount_options *o, struct err *e)
 {
-    char *opts = NULL, fsname[4096 + 8];
+    char *opts = NULL, fsname[sizeof "fsname=" + SOURCE_MAX], max_read[32];
     int rc;
 
-    (void)snprintf(fsname, sizeof fsname, "fsname=%s", o->fsname && *o->fsname ? o->fsname : "sftfs");
+    (void)snprintf(fsname, sizeof fsname, "fsname=%s",
+                   o->fsname && *o->fsname ? o->fsname : "sftfs");
+    (void)snprintf(max_read, sizeof max_read, "max_read=%u", READ_MAX);
     rc = fuse_opt_add_opt(&opts, "ro,nosuid,nodev,default_permissions,subtype=sftfs") ||
+         fuse_opt_add_opt(&opts, max_read) ||
          fuse_opt_add_opt_escaped(&opts, fsname) ||
          (o->allow_other && fuse_opt_add_opt(&opts, "allow_other")) ||
          (o->debug && fuse_opt_add_opt(&opts, "debug")) ||
@@ -261,13 +266,15 @@ static int serve(struct vfs *v, struct err *e)
     return rc < 0 ? err_set(e, ERR_MOUNT, "serving the mount ended: %s", strerror(-rc)) : 0;
 }
 
-/* Serves what is still asked for until the pusher's thread has ended (see push.h). */
+/* Serves what is still asked for until the pusher's thread has ended (see push.h). What it waits
+ * for may also be a page of a read that is parked, for as long as a server takes. */
 static void end_pusher(struct vfs *v)
 {
     struct fuse_buf buf = { .mem = NULL };
 
     push_stop(v->pusher);
     while (!push_has_stopped(v->pusher)) {
+        read_pending_cancel(v);
         struct pollfd ready = { .fd = fuse_session_fd(v->session), .events = POLLIN };
         if (poll(&ready, 1, STOP_POLL_MS) <= 0 || !(ready.revents & POLLIN))
             continue;
@@ -276,8 +283,6 @@ static void end_pusher(struct vfs *v)
             fuse_session_process_buf(v->session, &buf);
     }
     free(buf.mem);
-    push_free(v->pusher);
-    v->pusher = NULL;
 }
 
 static int session_run(struct vfs *v, struct err *e)
@@ -306,7 +311,7 @@ static int session_run(struct vfs *v, struct err *e)
     readahead_raise(o);
     rc = serve(v, e);
     end_pusher(v);
-    read_pending_drain(v);
+    read_pending_drain(v); /* the pusher is freed after it: completions tell it of files read */
     fuse_session_unmount(v->session);
 out_signals:
     fuse_remove_signal_handlers(v->session);

@@ -3,11 +3,15 @@
  * READ of the immutable layer. See read.h.
  *
  * A parked read has two owners: the thread that started it and the completion. Either may end
- * first, so struct parked carries a reference for each; the engine's handle is kept by the starter's
- * reference until both are through. libfuse calls the interrupt function with the request's own
- * lock held and keeps the request alive meanwhile; withdrawing the function (which takes that lock)
- * before the reply therefore waits for a running call to end. The one exception is a completion that
- * happens inside that very call, from engine_cancel(): it is recognised by its thread.
+ * first, so struct parked carries a reference for each; the engine's handle is kept until the last
+ * one is given back.
+ *
+ * libfuse calls the interrupt function with the request's own lock held, and cancelling may
+ * complete other reads from within; so no completion may wait for such a lock, or two interrupts
+ * could wait for each other. The interrupt function is therefore never withdrawn: it finds the
+ * parked read by its request, on the pending list, where the completion takes the request away
+ * before it replies. A request cannot be mixed up with a later one at the same address: libfuse
+ * keeps it during the call.
  */
 #include "config.h"
 
@@ -20,31 +24,32 @@
 #include "fs/push.h"
 #include "src/log.h"
 
-/* Pieces of the largest READ, 1 MiB, in the smallest blocks, and one for each end. */
-#define PIECES_USUAL (1048576 / 4096 + 2)
+/* Pieces of the largest READ in the smallest blocks, and one for each end. */
+#define PIECES_USUAL (READ_MAX / 4096 + 2)
 
 /* What is read of a file. */
 struct span {
     uint32_t index;
     uint64_t off, len;
-    bool reaches_end;
+    bool reaches_end; /* of the file, of which the pusher wants to know */
 };
 
 struct parked {
-    struct vfs *vfs;
-    fuse_req_t req;
+    struct vfs *vfs;               /* valid while on the pending list */
+    struct engine *engine;
+    fuse_req_t req;                /* pending_list.lock; NULL when the reply is under way */
     struct span span;
     bool one_block;                /* the read lies in one block, which was not in memory */
+    bool given_up;                 /* pending_list.lock; cancelled because the session ends */
     _Atomic unsigned references;
-    _Atomic bool interrupted, cancelling;
-    pthread_t canceller;           /* valid when cancelling */
+    _Atomic bool interrupted;
     struct engine_read *_Atomic handle;
     struct parked *next, *previous; /* pending_list.lock */
 };
 
 struct pending_list {
     pthread_mutex_t lock;
-    pthread_cond_t empty;
+    pthread_cond_t changed;        /* one was removed */
     struct parked *first;          /* lock */
 };
 
@@ -55,7 +60,7 @@ int read_pending_new(struct pending_list **out)
     if (!list)
         return -ENOMEM;
     pthread_mutex_init(&list->lock, NULL);
-    pthread_cond_init(&list->empty, NULL);
+    pthread_cond_init(&list->changed, NULL);
     *out = list;
     return 0;
 }
@@ -64,7 +69,7 @@ void read_pending_free(struct pending_list *list)
 {
     if (!list)
         return;
-    pthread_cond_destroy(&list->empty);
+    pthread_cond_destroy(&list->changed);
     pthread_mutex_destroy(&list->lock);
     free(list);
 }
@@ -88,9 +93,31 @@ static void pending_remove(struct pending_list *list, struct parked *p)
         p->previous->next = p->next;
     else
         list->first = p->next;
-    if (!list->first)
-        pthread_cond_broadcast(&list->empty);
+    pthread_cond_broadcast(&list->changed);
     pthread_mutex_unlock(&list->lock);
+}
+
+/* The request, to be answered by the caller; from now on no interrupt finds it. */
+static fuse_req_t pending_claim(struct pending_list *list, struct parked *p)
+{
+    pthread_mutex_lock(&list->lock);
+    fuse_req_t req = p->req;
+    p->req = NULL;
+    pthread_mutex_unlock(&list->lock);
+    return req;
+}
+
+/* The read of REQ with a reference for the caller, or NULL when it is being answered. */
+static struct parked *pending_find(struct pending_list *list, fuse_req_t req)
+{
+    pthread_mutex_lock(&list->lock);
+    struct parked *p = list->first;
+    while (p && p->req != req)
+        p = p->next;
+    if (p)
+        atomic_fetch_add(&p->references, 1);
+    pthread_mutex_unlock(&list->lock);
+    return p;
 }
 
 static void parked_put(struct parked *p)
@@ -99,7 +126,7 @@ static void parked_put(struct parked *p)
         return;
     struct engine_read *handle = atomic_load(&p->handle);
     if (handle)
-        engine_read_release(p->vfs->engine, handle);
+        engine_read_release(p->engine, handle);
     free(p);
 }
 
@@ -130,40 +157,34 @@ static void on_done(void *arg, int status, const uint8_t *buf, size_t len, const
 {
     struct parked *p = arg;
     struct vfs *v = p->vfs;
+    fuse_req_t req = pending_claim(v->pending, p);
 
-    if (!v->source_immediate &&
-        !(atomic_load(&p->cancelling) && pthread_equal(p->canceller, pthread_self())))
-        fuse_req_interrupt_func(p->req, NULL, NULL);
     if (status < 0)
-        reply_failure(v, p->req, p->span.index, e);
+        reply_failure(v, req, p->span.index, e);
     else
-        fuse_reply_buf(p->req, (const char *)buf, len);
+        fuse_reply_buf(req, (const char *)buf, len);
     if (status >= 0 && p->one_block)
         push_after_miss(v->pusher, p->span.index, p->span.off, p->span.len);
     if (status >= 0 && p->span.reaches_end)
         push_after_read(v->pusher, p->span.index);
-    pending_remove(v->pending, p);
+    pending_remove(v->pending, p); /* when the list is empty, the session may end and V with it */
     parked_put(p);
 }
 
 static void cancel(struct parked *p)
 {
-    struct engine_read *handle = atomic_load(&p->handle);
-    if (handle)
-        engine_cancel(p->vfs->engine, handle);
+    atomic_store(&p->interrupted, true);
+    engine_cancel(p->engine, atomic_load(&p->handle));
 }
 
 /* Called by libfuse with the request's lock held. */
 static void on_interrupt(fuse_req_t req, void *arg)
 {
-    struct parked *p = arg;
+    struct vfs *v = arg;
+    struct parked *p = pending_find(v->pending, req);
 
-    (void)req;
-    /* The completion may free P as soon as engine_cancel() has run it. */
-    atomic_fetch_add(&p->references, 1);
-    p->canceller = pthread_self();
-    atomic_store(&p->cancelling, true);
-    atomic_store(&p->interrupted, true);
+    if (!p)
+        return;
     cancel(p);
     parked_put(p);
 }
@@ -178,18 +199,19 @@ static void park(struct vfs *v, fuse_req_t req, const struct span *span,
         return;
     }
     p->vfs = v;
+    p->engine = v->engine;
     p->req = req;
     p->span = *span;
     p->one_block = count == 1;
     atomic_store(&p->references, 2);
     pending_add(v->pending, p);
     if (!v->source_immediate)
-        fuse_req_interrupt_func(req, on_interrupt, p);
+        fuse_req_interrupt_func(req, on_interrupt, v);
     struct engine_read *handle = NULL;
     engine_read(v->engine, pieces, count, on_done, p, &handle);
     atomic_store(&p->handle, handle);
     if (atomic_load(&p->interrupted))
-        cancel(p); /* the interrupt came before there was a handle */
+        engine_cancel(v->engine, handle); /* the interrupt came before there was a handle */
     parked_put(p);
 }
 
@@ -227,19 +249,23 @@ static uint64_t total(const struct piece *pieces, size_t count)
     return sum;
 }
 
-/* Maps a range that is cut into more pieces than any ordinary package has. */
+/* Maps a range that is cut into more pieces than any ordinary package has, as far as the engine
+ * takes them in one read. */
 static struct piece *map_long(const struct package *package, uint32_t index, uint64_t off,
-                              uint64_t len, size_t *count)
+                              uint64_t len, size_t *count, struct err *e)
 {
-    for (size_t max = PIECES_USUAL * 8; max <= len * 2; max *= 8) {
-        struct piece *pieces = calloc(max, sizeof *pieces);
-        if (!pieces)
-            return NULL;
-        *count = package_map(package, index, off, len, pieces, max);
-        if (total(pieces, *count) == len)
-            return pieces;
-        free(pieces);
+    struct piece *pieces = calloc(ENGINE_PIECES_MAX, sizeof *pieces);
+
+    if (!pieces) {
+        (void)err_nomem(e);
+        return NULL;
     }
+    *count = package_map(package, index, off, len, pieces, ENGINE_PIECES_MAX);
+    if (total(pieces, *count) == len)
+        return pieces;
+    (void)err_set(e, ERR_LIMIT, "%llu bytes at %llu are in more than %u pieces",
+                  (unsigned long long)len, (unsigned long long)off, ENGINE_PIECES_MAX);
+    free(pieces);
     return NULL;
 }
 
@@ -267,9 +293,10 @@ void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fu
     size_t count = package_map(v->package, index, (uint64_t)off, len, usual, ARRAY_LEN(usual));
     if (total(usual, count) != len) {
         /* A short reply would be read as the end of the file. */
-        pieces = map_long(v->package, index, (uint64_t)off, len, &count);
+        struct err e = { 0 };
+        pieces = map_long(v->package, index, (uint64_t)off, len, &count, &e);
         if (!pieces) {
-            fuse_reply_err(req, ENOMEM);
+            reply_failure(v, req, index, &e);
             return;
         }
     }
@@ -282,22 +309,41 @@ void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fu
         free(pieces);
 }
 
+/* Cancels what waits; each read once. Needs list->lock, which it gives up meanwhile. */
+static void cancel_all(struct pending_list *list)
+{
+    struct parked *p = list->first;
+
+    while (p) {
+        if (p->given_up) {
+            p = p->next;
+            continue;
+        }
+        p->given_up = true;
+        atomic_fetch_add(&p->references, 1);
+        pthread_mutex_unlock(&list->lock);
+        cancel(p);
+        parked_put(p);
+        pthread_mutex_lock(&list->lock);
+        p = list->first; /* any of them may be gone */
+    }
+}
+
+void read_pending_cancel(struct vfs *v)
+{
+    pthread_mutex_lock(&v->pending->lock);
+    cancel_all(v->pending);
+    pthread_mutex_unlock(&v->pending->lock);
+}
+
 void read_pending_drain(struct vfs *v)
 {
     struct pending_list *list = v->pending;
 
     pthread_mutex_lock(&list->lock);
-    while (list->first) {
-        struct parked *p = list->first;
-        atomic_fetch_add(&p->references, 1);
-        pthread_mutex_unlock(&list->lock);
-        atomic_store(&p->interrupted, true);
-        cancel(p);
-        parked_put(p);
-        pthread_mutex_lock(&list->lock);
-        /* A read that cannot be cancelled ends by itself: by its deadline at the latest. */
-        if (list->first == p)
-            pthread_cond_wait(&list->empty, &list->lock);
-    }
+    cancel_all(list);
+    /* What was just being completed ends without our doing. */
+    while (list->first)
+        pthread_cond_wait(&list->changed, &list->lock);
     pthread_mutex_unlock(&list->lock);
 }

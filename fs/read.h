@@ -10,9 +10,17 @@
 
 #include "fs/vfs.h"
 
+/* The most bytes the kernel is let ask for at once; where pages are large it would want more than
+ * the engine serves in one read. */
+#define READ_MAX (1024u * 1024u)
+
 int read_pending_new(struct pending_list **out);
 
-/* Cancels what still waits and returns when every request has been answered. */
+/* Cancels what waits now. Any thread; reads may go on arriving. */
+void read_pending_cancel(struct vfs *v);
+
+/* For the end of the session, when none arrives any more: cancels what still waits and returns when
+ * every request has been answered. */
 void read_pending_drain(struct vfs *v);
 void read_pending_free(struct pending_list *list);
 
