@@ -26,7 +26,8 @@ static struct stream *find(struct stream_table *t, uint32_t parent, uint32_t ind
 {
     for (size_t i = 0; i < STREAM_MAX; i++) {
         struct stream *s = &t->streams[i];
-        if (s->parent == parent && index >= s->last && index - s->last <= SKIP + (s->ahead - s->last))
+        if (s->parent == parent && index >= s->last &&
+            index - s->last <= SKIP + (s->ahead - s->last))
             return s;
     }
     return NULL;

@@ -351,7 +351,7 @@ daemons() {
 
 no_daemon_for() {
     for nd_pid in $(daemons); do
-        tr '\0' '\n' <"/proc/$nd_pid/cmdline" 2>/dev/null | grep -qxF -- "$1" && return 1
+        tr '\0' '\n' 2>/dev/null <"/proc/$nd_pid/cmdline" | grep -qxF -- "$1" && return 1
     done
     return 0
 }

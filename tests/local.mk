@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/it-043-wine.sh \
 	tests/it-044-bulk.sh \
 	tests/it-045-property.sh \
+	tests/it-046-mount-stress.sh \
 	tests/lib.sh \
 	tests/odd-http-server.py \
 	tests/run.sh \
@@ -87,8 +88,13 @@ endif
 
 if HAVE_CUNIT
 if WITH_FUSE
-check_PROGRAMS += tests/test-stream
-TESTS += tests/test-stream
+fs_unit_tests = \
+	tests/test-attr \
+	tests/test-mount-table \
+	tests/test-stream \
+	$(NULL)
+check_PROGRAMS += $(fs_unit_tests)
+TESTS += $(fs_unit_tests)
 endif
 endif
 
@@ -148,6 +154,14 @@ tests_test_osd_CPPFLAGS = $(unit_cppflags)
 tests_test_osd_LDADD = $(unit_ldadd)
 tests_test_osd_SOURCES = tests/test-osd.c tests/unit.h
 
+
+tests_test_attr_CPPFLAGS = $(unit_cppflags) $(FUSE_CFLAGS)
+tests_test_attr_LDADD = libsftvfs.a $(unit_ldadd)
+tests_test_attr_SOURCES = tests/test-attr.c tests/unit.h
+
+tests_test_mount_table_CPPFLAGS = $(unit_cppflags)
+tests_test_mount_table_LDADD = libsftvfs.a $(unit_ldadd)
+tests_test_mount_table_SOURCES = tests/test-mount-table.c tests/unit.h
 
 tests_test_stream_CPPFLAGS = $(unit_cppflags)
 tests_test_stream_LDADD = libsftvfs.a $(unit_ldadd)
