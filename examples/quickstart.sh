@@ -20,6 +20,9 @@ source_dir=$(cd "$(dirname "$0")/.." && pwd -P)
 temp=$(mktemp -d "${TMPDIR:-/tmp}/sftfs-quickstart.XXXXXX")
 temp=$(cd "$temp" && pwd -P)
 chmod 755 "$temp"
+# Wine and others leave temporary files behind; let it be there.
+TMPDIR=$temp
+export TMPDIR
 mountpoint=$temp/mnt
 nginx_pid=
 uses_wine=

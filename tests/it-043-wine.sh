@@ -14,9 +14,10 @@ mount_package "$T/p.sft" "$m"
 
 HOME=$T/home
 WINEPREFIX=$T/wine
+TMPDIR=$T # Wine leaves files in it
 WINEDEBUG=-all
 WINEDLLOVERRIDES='mscoree,mshtml='
-export HOME WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
+export HOME TMPDIR WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
 unset DISPLAY WAYLAND_DISPLAY
 mkdir "$HOME"
 at_exit 'wineserver -k -w 2>/dev/null'
