@@ -6,7 +6,10 @@ need_fuse
 requires python3 nginx
 
 src=$T/src
-mkdir -p "$src/sub" "$T/www"
+mkdir -p "$src/sub" "$src/row" "$T/www"
+head -c 20000 /dev/urandom >"$src/row/a"
+head -c 20000 /dev/urandom >"$src/row/b"
+head -c 600000 /dev/urandom >"$src/row/c"
 head -c 6000000 /dev/urandom >"$src/large.bin"
 head -c 3000000 /dev/urandom >"$src/other.bin"
 head -c 3000000 /dev/urandom >"$src/third.bin"
@@ -65,7 +68,7 @@ except OSError as e:
     sys.exit(0 if e.errno == errno.EIO else 'errno %d' % e.errno)
 PY
 [ $(($(date +%s) - before)) -le 30 ] || die "the deadline of 5 s took $(($(date +%s) - before)) s"
-expect_equal "$(find "$m" | wc -l)" 305 "entries without a server"
+expect_equal "$(find "$m" | wc -l)" 309 "entries without a server"
 cmp "$m/large.bin" "$src/large.bin" || die "cached reads fail"
 
 step "server back: reads work again"
@@ -128,7 +131,7 @@ wait_for 5 ended || die "the reader is still there after SIGKILL"
 wait "$reader" 2>/dev/null
 
 step "the mount goes on meanwhile, and the server's answer is used when it comes"
-expect_equal "$(find "$m" | wc -l)" 305 "entries while a read waits"
+expect_equal "$(find "$m" | wc -l)" 309 "entries while a read waits"
 expect_equal "$(cat "$m/sub/file 7.txt")" "file 7"
 rm "$T/www/stall"
 cmp "$m/third.bin" "$src/third.bin" || die "reads fail after the stall"
@@ -146,6 +149,44 @@ done
 wait_for 20 ended || die "the reader still waits after SIGTERM of the daemon"
 wait "$reader" 2>/dev/null
 wait_for 20 not_mounted "$m" || die "still mounted after SIGTERM"
+rm -f "$T/www/stall"
+
+step "the same while the next file of a row, which waits too, is being handed to the kernel"
+mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o io_timeout=120
+ls -lR "$m" >/dev/null
+# Brings the first two files and the beginning of the third into the daemon's memory and takes them
+# out of the kernel's; then the third is asked for as a whole while the first two are read in order.
+cat >"$T/row.py" <<'PY'
+import os, sys, threading, time
+m, stall = sys.argv[1], sys.argv[2]
+def begin(name):
+    return os.open(m + '/row/' + name, os.O_RDONLY)
+for name in 'abc':
+    fd = begin(name)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+    os.pread(fd, 100, 0)
+    time.sleep(0.2)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+open(stall, 'w').close()
+waiting = begin('c')
+threading.Thread(target=lambda: os.pread(waiting, 300000, 0), daemon=True).start()
+time.sleep(0.5)
+for name in 'ab':
+    os.pread(begin(name), 20000, 0)
+    time.sleep(0.2)
+print('reading', flush=True)
+time.sleep(60)
+PY
+python3 "$T/row.py" "$m" "$T/www/stall" >"$T/row.out" 2>&1 &
+reader=$!
+wait_for 20 grep -qs reading "$T/row.out" || die "the row is not read: $(cat "$T/row.out")"
+for pid in $(daemons); do
+    kill -TERM "$pid"
+done
+wait_for 10 not_mounted "$m" || die "still mounted after SIGTERM"
+wait_for 10 no_daemon_for "$m" || die "the daemon is still there after SIGTERM"
+kill -KILL "$reader"
+wait "$reader" 2>/dev/null
 rm -f "$T/www/stall"
 
 step "what a server refuses is said at once, not after the deadline"
