@@ -271,6 +271,8 @@ resume_nginx() {
     nginx -p "$NGINX_DIR" -e "$NGINX_DIR/error.log" -c "$NGINX_DIR/conf" \
         >>"$NGINX_DIR/out" 2>&1 </dev/null &
     NGINX_PID=$!
+    # Its title overwrites its environment, so the tag does not find it.
+    at_exit "end_nginx $NGINX_PID"
     wait_for 20 nginx_answers && kill -0 "$NGINX_PID" 2>/dev/null
 }
 
@@ -295,6 +297,13 @@ start_nginx() {
     done
     cat "$NGINX_DIR/out" "$NGINX_DIR/error.log" >&2
     die "nginx does not start"
+}
+
+# Only if it is still ours: the number may have been given to another process.
+end_nginx() {
+    case $(tr '\0' ' ' <"/proc/$1/cmdline") in
+    *nginx*"$T/"*) kill "$1" ;;
+    esac 2>/dev/null
 }
 
 stop_nginx() {
