@@ -47,8 +47,9 @@ struct source_options {
     const char *client_key;      /* PEM */
     const char *netrc_file;      /* NULL = ~/.netrc when it exists */
     const char *proxy;           /* NULL = environment (http_proxy, …); "" = none */
-    const char *auth;            /* "basic", "digest", "ntlm", "negotiate", "any"; NULL: any,
-                                    * but over http none that sends the password in clear text */
+    const char *auth;            /* "basic", "digest", "ntlm", or "any" of these; "negotiate", with
+                                    * a Kerberos ticket; NULL: any, but over http not "basic",
+                                    * which sends the password in clear text */
     const char *unc_map;         /* "\\server\share=/dir" pairs separated by ';', for UNC paths */
     bool insecure;               /* do not verify TLS certificates */
 };

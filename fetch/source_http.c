@@ -46,19 +46,22 @@ static int copy_path(const char *what, const char *from, char **to, struct err *
     return 0;
 }
 
+/* "any" means with a name and password. curl would take Negotiate first where it is offered, and
+ * without a ticket not fall back to the others; so that has to be asked for. */
 static int parse_auth(const char *name, const char *url, unsigned long *out, struct err *e)
 {
-    static const struct {
+    static const unsigned long with_password = CURLAUTH_BASIC | CURLAUTH_DIGEST | CURLAUTH_NTLM;
+    const struct {
         const char *name;
         unsigned long bits;
     } methods[] = {
         { "basic", CURLAUTH_BASIC }, { "digest", CURLAUTH_DIGEST },
         { "ntlm", CURLAUTH_NTLM },   { "negotiate", CURLAUTH_NEGOTIATE },
-        { "any", CURLAUTH_ANY },
+        { "any", with_password },
     };
 
     if (!name) {
-        *out = strncasecmp(url, "https:", 6) == 0 ? CURLAUTH_ANY : CURLAUTH_ANYSAFE;
+        *out = strncasecmp(url, "https:", 6) == 0 ? with_password : with_password & ~CURLAUTH_BASIC;
         return 0;
     }
     for (size_t i = 0; i < ARRAY_LEN(methods); i++)

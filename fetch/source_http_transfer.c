@@ -283,8 +283,6 @@ void http_transfer_end(struct http_request *q)
 
 static enum err_kind kind_of(const struct http_request *q, CURLcode code)
 {
-    long connect_code = 0;
-
     switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
         return ERR_TIMEOUT;
@@ -317,9 +315,6 @@ static enum err_kind kind_of(const struct http_request *q, CURLcode code)
         return ERR_HTTP_BAD_REPLY;
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
-        if (curl_easy_getinfo(q->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code) == CURLE_OK &&
-            connect_code == 407)
-            return ERR_AUTH;
         /* TLS 1.3: a server refuses our certificate, or its absence, after the handshake. */
         return strstr(q->curl_text, "SSL") && strstr(q->curl_text, "alert") ? ERR_TLS : ERR_NETWORK;
     default:
@@ -330,7 +325,16 @@ static enum err_kind kind_of(const struct http_request *q, CURLcode code)
 static int failure(struct http_request *q, CURLcode code, struct err *e)
 {
     enum err_kind kind = kind_of(q, code);
+    long connect_code = 0; /* a proxy's answer to CONNECT, which the callbacks do not see */
 
+    if (curl_easy_getinfo(q->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code) == CURLE_OK) {
+        if (connect_code == 407)
+            return err_set(e, ERR_AUTH, "%s: the proxy wants a log-in (status 407)",
+                           q->source->base.name);
+        if (connect_code == 401 || connect_code == 403)
+            return err_set(e, ERR_AUTH, "%s: access denied by the proxy (status %ld)",
+                           q->source->base.name, connect_code);
+    }
     /* What curl says may quote the server (certificate names, for one). */
     for (char *p = q->curl_text; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
@@ -350,13 +354,18 @@ static void explain_denial(struct http_request *q, struct err *e)
         return;
     size_t n = strlen(e->text);
     const char *advice = "; are the name and password in the netrc file right?";
-    if (!((unsigned long)offered & o->auth) && ((unsigned long)offered & CURLAUTH_BASIC))
+    unsigned long usable = (unsigned long)offered & o->auth;
+    if (o->auth == CURLAUTH_NEGOTIATE)
+        advice = "; is there a valid Kerberos ticket, and does the server accept it?";
+    else if (!usable && ((unsigned long)offered & CURLAUTH_BASIC))
         advice = "; it wants the password in clear text (Basic), which is not sent over http "
                  "unless auth=basic is given";
+    else if (!usable && ((unsigned long)offered & CURLAUTH_NEGOTIATE))
+        advice = "; it wants a Kerberos ticket: get one with kinit and use auth=negotiate";
     (void)snprintf(e->text + n, sizeof e->text - n, "%s", advice);
 }
 
-/* The method curl chose among those the server offers, strongest first as curl does it. */
+/* The method curl chose among those the server offers, in curl's order. */
 static unsigned long used_auth(unsigned long usable)
 {
     static const unsigned long order[] = { CURLAUTH_NEGOTIATE, CURLAUTH_DIGEST, CURLAUTH_NTLM,

@@ -40,6 +40,9 @@ release_services() {
     policy_ours=
 }
 
+# Packages with a service of the same name.
+SERVICE_PACKAGES="nginx apache2 krb5-kdc krb5-admin-server"
+
 # install_missing PACKAGE...: quiet unless something has to be installed; prints apt's words when
 # it fails. Returns non-zero if a package could not be installed.
 install_missing() {
@@ -51,7 +54,8 @@ install_missing() {
     }
     echo "installing: $im_list"
     im_log=$(mktemp) || return 1
-    im_nginx=$(missing_packages nginx)
+    # shellcheck disable=SC2086
+    im_services=$(missing_packages $SERVICE_PACKAGES)
     hold_services
     im_status=1
     for im_try in 1 2; do
@@ -69,9 +73,11 @@ install_missing() {
         fi
     done
     release_services
-    if [ -n "$im_nginx" ] && package_installed nginx && command -v systemctl >/dev/null 2>&1; then
-        as_root systemctl disable nginx.service >/dev/null 2>&1 || :
-    fi
+    for im_service in $im_services; do
+        if package_installed "$im_service" && command -v systemctl >/dev/null 2>&1; then
+            as_root systemctl disable "$im_service.service" >/dev/null 2>&1 || :
+        fi
+    done
     [ "$im_status" -eq 0 ] || tail -n 20 "$im_log" >&2
     rm -f "$im_log"
     return "$im_status"

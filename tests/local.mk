@@ -22,6 +22,7 @@ EXTRA_DIST += \
 	tests/it-010-pack.sh \
 	tests/it-020-http-odd.sh \
 	tests/it-021-http-nginx.sh \
+	tests/it-022-http-apache.sh \
 	tests/it-030-sft-tools.sh \
 	tests/it-031-sftmount.sh \
 	tests/it-040-mount-local.sh \

@@ -19,8 +19,9 @@
       "Take user names and passwords from FILE instead of ~/.netrc. They are never taken from "   \
       "the command line.")                                                                        \
     X(AUTH, "auth", "auth", "METHOD",                                                             \
-      "HTTP authentication to use: basic, digest, ntlm, negotiate or any. Default: any that "     \
-      "does not show the password to the network.")                                               \
+      "HTTP authentication to use: basic, digest or ntlm; any of these; or negotiate, which "     \
+      "needs a Kerberos ticket in place of a password. Default: any, but no basic over http, "    \
+      "where it would show the password to the network.")                                         \
     X(PROXY, "proxy", "proxy", "URL",                                                             \
       "Proxy to use instead of the one in the environment; empty for none.")                      \
     X(IO_TIMEOUT, "io-timeout", "io_timeout", "SECONDS",                                          \
