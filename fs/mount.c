@@ -44,8 +44,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
                       FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
                       FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_EXPORT_SUPPORT |
                       FUSE_CAP_IOCTL_DIR;
+    /* ASYNC_DIO would make a killed reader of an O_DIRECT file wait for the answer. */
     unsigned unwanted = FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_AUTO_INVAL_DATA |
-                        FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS;
+                        FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_ASYNC_DIO;
 
     conn->want |= conn->capable & wanted;
     conn->want &= ~unwanted;

@@ -130,6 +130,28 @@ ended() {
 wait_for 5 ended || die "the reader is still there after SIGKILL"
 wait "$reader" 2>/dev/null
 
+step "the same for readers past the page cache"
+python3 - "$m/third.bin" <<'PY' || die "a reader with O_DIRECT does not end"
+import subprocess, sys, time
+code = """
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT)
+print('reading', flush=True)
+os.preadv(fd, [mmap.mmap(-1, 65536)], int(sys.argv[2]))
+"""
+readers = [subprocess.Popen([sys.executable, '-c', code, sys.argv[1], str((n + 16) * 65536)],
+                            stdout=subprocess.PIPE) for n in range(8)]
+for r in readers:
+    r.stdout.readline()
+time.sleep(0.5)
+if any(r.poll() is not None for r in readers):
+    sys.exit('a reader did not wait')
+for r in readers:
+    r.kill()
+for r in readers:
+    r.wait(5)
+PY
+
 step "the mount goes on meanwhile, and the server's answer is used when it comes"
 expect_equal "$(find "$m" | wc -l)" 309 "entries while a read waits"
 expect_equal "$(cat "$m/sub/file 7.txt")" "file 7"
