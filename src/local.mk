@@ -5,40 +5,40 @@ noinst_LIBRARIES += libsft.a
 libsft_a_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
 libsft_a_CFLAGS = $(AM_CFLAGS)
 libsft_a_SOURCES = \
-	src/compiler.h \
-	src/cursor.h \
 	src/codec.c \
 	src/codec.h \
+	src/compiler.h \
 	src/container.c \
 	src/container.h \
 	src/container_describe.c \
 	src/container_format.h \
+	src/cursor.h \
 	src/err.c \
 	src/err.h \
 	src/fold.c \
 	src/fold.h \
 	src/guid.c \
 	src/guid.h \
-	src/log.c \
-	src/log.h \
 	src/ico.c \
 	src/ico.h \
 	src/icope.c \
+	src/log.c \
+	src/log.h \
 	src/manifest.c \
 	src/manifest.h \
 	src/osd.c \
 	src/osd.h \
-	src/package.c \
 	src/osdwrite.c \
+	src/pack_plan.c \
+	src/pack_plan.h \
+	src/package.c \
 	src/package.h \
 	src/package_builder.c \
 	src/package_builder.h \
-	src/pool.c \
-	src/pool.h \
 	src/package_finish.c \
 	src/package_private.h \
-	src/pack_plan.c \
-	src/pack_plan.h \
+	src/pool.c \
+	src/pool.h \
 	src/sft_describe.c \
 	src/sft_hash.c \
 	src/sft_hash.h \
@@ -50,11 +50,11 @@ libsft_a_SOURCES = \
 	src/sft_write.h \
 	src/sftlayout.c \
 	src/sftlayout.h \
+	src/short_name.c \
+	src/short_name.h \
 	src/xml.c \
 	src/xml.h \
 	src/xmlout.c \
-	src/short_name.c \
-	src/short_name.h \
 	$(NULL)
 
 LIBSFT = libsft.a $(CORE_LIBS)

@@ -51,16 +51,9 @@ unit_tests = \
 	tests/test-engine-threads \
 	tests/test-err \
 	tests/test-exitcode \
-	tests/test-frames \
 	tests/test-fold \
+	tests/test-frames \
 	tests/test-guid \
-	tests/test-pack-content \
-	tests/test-pack-plan \
-	tests/test-pack-tree \
-	tests/test-short-name \
-	tests/test-package \
-	tests/test-sft \
-	tests/test-unpack \
 	tests/test-href \
 	tests/test-http-reply \
 	tests/test-http-url \
@@ -74,14 +67,12 @@ unit_tests = \
 	tests/test-pack-plan \
 	tests/test-pack-tree \
 	tests/test-package \
-	tests/test-osd \
 	tests/test-package-builder \
-	tests/test-ico \
-	tests/test-manifest \
 	tests/test-samples \
 	tests/test-sft \
 	tests/test-short-name \
 	tests/test-source-file \
+	tests/test-unpack \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -132,6 +123,7 @@ check_PROGRAMS += tests/test-mount-setup
 TESTS += tests/test-mount-setup
 endif
 endif
+
 tests_test_mount_setup_CPPFLAGS = $(unit_cppflags)
 tests_test_mount_setup_LDADD = libsfttools.a $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_mount_setup_SOURCES = tests/test-mount-setup.c tests/unit.h tools/mount_setup.c
@@ -147,6 +139,7 @@ tests_test_guid_SOURCES = tests/test-guid.c tests/unit.h
 tests_test_package_CPPFLAGS = $(unit_cppflags)
 tests_test_package_LDADD = $(unit_ldadd)
 tests_test_package_SOURCES = tests/test-package.c tests/package_spec.h tests/unit.h
+
 tests_test_href_CPPFLAGS = $(unit_cppflags)
 tests_test_href_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
 tests_test_href_SOURCES = tests/test-href.c tests/unit.h
@@ -154,7 +147,6 @@ tests_test_href_SOURCES = tests/test-href.c tests/unit.h
 tests_test_osd_CPPFLAGS = $(unit_cppflags)
 tests_test_osd_LDADD = $(unit_ldadd)
 tests_test_osd_SOURCES = tests/test-osd.c tests/unit.h
-
 
 tests_test_attr_CPPFLAGS = $(unit_cppflags) $(FUSE_CFLAGS)
 tests_test_attr_LDADD = libsftvfs.a $(unit_ldadd)
@@ -250,6 +242,7 @@ tests_fuzz_fuzz_osd_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_osd_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_osd_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_osd_SOURCES = tests/fuzz/fuzz-osd.c tests/fuzz/fuzz.h
+
 tests_fuzz_fuzz_http_reply_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_http_reply_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_http_reply_LDADD = $(LIBSFTFETCH) $(fuzz_ldadd)
@@ -258,9 +251,11 @@ tests_fuzz_fuzz_http_reply_SOURCES = tests/fuzz/fuzz-http-reply.c tests/fuzz/fuz
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_make_seeds_LDADD = $(LIBSFT)
 tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_sft_sources)
+
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
 tests_test_package_builder_LDADD = $(unit_ldadd)
 tests_test_package_builder_SOURCES = tests/test-package-builder.c tests/package_spec.h tests/unit.h
+
 tests_test_ico_CPPFLAGS = $(unit_cppflags)
 tests_test_ico_LDADD = $(unit_ldadd)
 tests_test_ico_SOURCES = tests/test-ico.c tests/unit.h
