@@ -46,11 +46,12 @@ static int copy_path(const char *what, const char *from, char **to, struct err *
     return 0;
 }
 
+static const unsigned long with_password = CURLAUTH_BASIC | CURLAUTH_DIGEST | CURLAUTH_NTLM;
+
 /* "any" means with a name and password. curl would take Negotiate first where it is offered, and
  * without a ticket not fall back to the others; so that has to be asked for. */
 static int parse_auth(const char *name, const char *url, unsigned long *out, struct err *e)
 {
-    static const unsigned long with_password = CURLAUTH_BASIC | CURLAUTH_DIGEST | CURLAUTH_NTLM;
     const struct {
         const char *name;
         unsigned long bits;
@@ -71,6 +72,21 @@ static int parse_auth(const char *name, const char *url, unsigned long *out, str
         }
     return err_set(e, ERR_INVALID, "auth=%.40s: not one of basic, digest, ntlm, negotiate, any",
                    name);
+}
+
+/* The same for a proxy, whose name and password only the environment can have. An empty name and
+ * password, as in http://:@proxy:3128, ask for Negotiate. */
+static unsigned long proxy_auth(void)
+{
+    static const char *const names[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                         "ALL_PROXY" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *proxy = getenv(names[i]);
+        if (proxy && (strncmp(proxy, ":@", 2) == 0 || strstr(proxy, "//:@")))
+            return CURLAUTH_NEGOTIATE;
+    }
+    return with_password;
 }
 
 static int copy_credentials(struct http_settings *to, struct err *e)
@@ -97,6 +113,7 @@ static int copy_options(struct http_settings *to, const struct source_options *o
                        "a proxy with a user name or password in it is refused: other users can see "
                        "it; use the environment (http_proxy, https_proxy) instead");
     to->insecure = o->insecure;
+    to->proxy_auth = proxy_auth();
     to->io_timeout_ms = or_default(o->io_timeout_ms, 60000);
     to->connect_timeout_ms = or_default(o->connect_timeout_ms, 10000);
     to->low_speed_bytes = or_default(o->low_speed_bytes, 1024);

@@ -52,6 +52,7 @@ struct http_settings {
     char *user, *password; /* from the environment; for the host of the URL only */
     bool insecure;
     unsigned long auth;    /* CURLAUTH_…: what may be used; once open: what the server takes */
+    unsigned long proxy_auth; /* CURLAUTH_… for a proxy */
     unsigned io_timeout_ms, connect_timeout_ms, low_speed_bytes, low_speed_seconds;
     unsigned max_connections;
 };

@@ -126,7 +126,7 @@ static CURLcode set_protocol(CURL *easy, const struct http_settings *o)
     SET(SUPPRESS_CONNECT_HEADERS, 1L);
     if (o->proxy)
         SET(PROXY, o->proxy);
-    SET(PROXYAUTH, CURLAUTH_ANY);
+    SET(PROXYAUTH, o->proxy_auth);
     return rc;
 }
 

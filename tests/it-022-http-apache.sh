@@ -70,11 +70,11 @@ next_port() {
 }
 
 # One server, many ports: PORT and SECOND (another address) are plain, TLS and MUTUAL (12 and 13:
-# with that version of TLS only) encrypted, PROXY, LOCKED and CLOSED are forward proxies.
+# with that version of TLS only) encrypted, PROXY, LOCKED, CLOSED and TICKET are forward proxies.
 apache_config() {
     np_port=$(free_port)
     PORT=$np_port
-    for ac_name in SECOND TLS MUTUAL12 MUTUAL13 PROXY LOCKED CLOSED; do
+    for ac_name in SECOND TLS MUTUAL12 MUTUAL13 PROXY LOCKED CLOSED TICKET; do
         next_port
         eval "$ac_name=$np_port"
     done
@@ -101,6 +101,7 @@ Listen 127.0.0.1:$MUTUAL13
 Listen 127.0.0.1:$PROXY
 Listen 127.0.0.1:$LOCKED
 Listen 127.0.0.1:$CLOSED
+Listen 127.0.0.1:$TICKET
 DocumentRoot $T/root
 <Directory $T/root>
     Require all granted
@@ -186,6 +187,18 @@ CONF
     AllowCONNECT $TLS
     <Proxy *>
         Require all denied
+    </Proxy>
+</VirtualHost>
+<VirtualHost 127.0.0.1:$TICKET>
+    CustomLog $A/ticket.log one
+    ProxyRequests On
+    AllowCONNECT $TLS
+    <Proxy *>
+        AuthType GSSAPI
+        AuthName proxy
+        GssapiCredStore keytab:$T/krb/keytab
+        GssapiBasicAuth On
+        Require valid-user
     </Proxy>
 </VirtualHost>
 CONF
@@ -321,7 +334,7 @@ logged() {
 }
 
 forget_logs() {
-    for fl_log in first second tls mutual proxy locked closed; do
+    for fl_log in first second tls mutual proxy locked closed ticket; do
         : >"$A/$fl_log.log"
     done
 }
@@ -547,6 +560,20 @@ KRB5CCNAME=FILE:$T/krb/none
 printf 'machine localhost login me password %s\n' "$password" >"$T/netrc-localhost"
 works "http://localhost:$PORT/both/p.sft" --netrc-file="$T/netrc-localhost"
 works "http://localhost:$PORT/both/p.sft" --netrc-file="$T/netrc-localhost" --auth=any
+
+step "a proxy that offers Negotiate and Basic: a ticket, or name and password"
+(
+    http_proxy=http://me:$password@localhost:$TICKET https_proxy=$http_proxy
+    export http_proxy https_proxy
+    works "$first/open/p.sft"
+    works "$tls/open/p.sft" --ca-file="$T/ca.pem"
+    KRB5CCNAME=FILE:$T/krb/cache
+    http_proxy=http://:@localhost:$TICKET https_proxy=$http_proxy
+    works "$first/open/p.sft"
+    works "$tls/open/p.sft" --ca-file="$T/ca.pem"
+) || exit
+logged "$A/ticket.log" '^me@SFTFS\.TEST 206 "GET '
+logged "$A/ticket.log" '^me@SFTFS\.TEST 200 "CONNECT '
 
 step "no password in anything that was printed"
 [ -s "$T/said" ] || die "nothing was printed at all"
