@@ -233,6 +233,15 @@ static inline unsigned fake_pending(struct fake *f)
     return n;
 }
 
+/* Reads started so far; threads of the engine may be starting more. */
+static inline unsigned fake_started(struct fake *f)
+{
+    pthread_mutex_lock(&f->lock);
+    unsigned n = f->started;
+    pthread_mutex_unlock(&f->lock);
+    return n;
+}
+
 /* Waits until N reads are pending (the scheduler may have to be told so by another thread). */
 static inline void fake_wait_pending(struct fake *f, unsigned n)
 {

@@ -32,7 +32,7 @@ start_nginx "$T/www"
 m=$T/mnt
 
 # Reads at random places and compares with the original, until it is killed or the time is over.
-cat >"$T/random.py" <<'PY'
+cat >"$T/random-reader.py" <<'PY'
 import os, random, sys, time
 mounted, plain, seconds, seed = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
 rng = random.Random(seed)
@@ -79,7 +79,7 @@ PY
 
 noise() {
     rm -f "$T/ready"
-    python3 "$T/noise.py" "$m" "$src" "$T/random.py" "$1" $limit "$T/ready" &
+    python3 "$T/noise.py" "$m" "$src" "$T/random-reader.py" "$1" $limit "$T/ready" &
     noise=$!
     wait_for $limit test -e "$T/ready" || die "the readers do not start"
 }
@@ -103,7 +103,7 @@ while [ $n -lt "$rounds" ]; do
         step "round $n, $source: readers killed while others go on"
         mount_package "$source" "$m" -o memory=8M,io_timeout=30
         noise $n
-        bounded python3 "$T/random.py" "$m" "$src" 1 $((n + 1000)) || die "a reader saw wrong bytes"
+        bounded python3 "$T/random-reader.py" "$m" "$src" 1 $((n + 1000)) || die "a reader saw wrong bytes"
         end_noise
         (cd "$m" && bounded sha256sum --quiet -c "$T/sums") >"$T/bad" 2>&1 || {
             tail -n 20 "$T/bad"

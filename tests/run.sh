@@ -258,8 +258,8 @@ main() {
     echo "== packages"
     # shellcheck disable=SC2086
     if ! install_missing $BUILD_PACKAGES libcunit1-dev nginx python3 gcc-mingw-w64-x86-64 clang \
-        gdb xz-utils openssl man-db groff-base apache2-bin libapache2-mod-auth-gssapi krb5-kdc \
-        krb5-admin-server krb5-user; then
+        libclang-rt-dev gdb xz-utils openssl man-db groff-base apache2-bin \
+        libapache2-mod-auth-gssapi krb5-kdc krb5-admin-server krb5-user; then
         echo "FAILED  installing packages"
         fail "installing packages"
     fi
