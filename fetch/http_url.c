@@ -45,7 +45,14 @@ static bool port_is_number(const char *authority, size_t len)
             return false;
         colon = close + 1 == authority + len ? NULL : close + 1;
     }
-    return !colon || (*colon == ':' && colon + 1 + digits >= authority + len);
+    if (!colon)
+        return true;
+    if (*colon != ':' || colon + 1 + digits < authority + len)
+        return false;
+    unsigned long port = 0;
+    for (const char *c = colon + 1; c < authority + len && port <= 65535; c++)
+        port = port * 10 + (unsigned long)(*c - '0');
+    return port <= 65535;
 }
 
 static int check_authority(const char *authority, size_t len, struct err *e)
@@ -60,7 +67,7 @@ static int check_authority(const char *authority, size_t len, struct err *e)
         if (authority[i] == ' ' || authority[i] == '\\')
             return err_set(e, ERR_INVALID, "the host in the URL contains a space or backslash");
     if (!port_is_number(authority, len))
-        return err_set(e, ERR_INVALID, "the port in the URL is not a number");
+        return err_set(e, ERR_INVALID, "the port in the URL is not a number up to 65535");
     return 0;
 }
 

@@ -97,12 +97,12 @@ static int map_path(const char *location, const struct place *p, const char *map
         return rc;
     if (!dir && p->kind == PLACE_DRIVE)
         return err_set(e, ERR_UNRESOLVED,
-                       "%s: drive %.2s is not mapped to a directory (-o unc_map='%.2s=/directory')",
+                       "%s: drive %.2s is not mapped to a directory (option unc_map, '%.2s=/directory')",
                        location, wanted, wanted);
     if (!dir)
         return err_set(e, ERR_UNRESOLVED,
                        "%s: the share is not mapped to a directory "
-                       "(-o unc_map='\\\\server\\share=/directory')",
+                       "(option unc_map, '\\\\server\\share=/directory')",
                        location);
     while (dir_len > 1 && dir[dir_len - 1] == '/')
         dir_len--;

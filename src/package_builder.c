@@ -112,8 +112,7 @@ void package_builder_free(struct package_builder *b)
     free(b);
 }
 
-/* A text of the header: up to 255 bytes of valid UTF-8 without control characters. */
-static int copy_text(const char *text, const char *what, char **out, struct err *e)
+int package_text_check(const char *text, const char *what, struct err *e)
 {
     size_t len = text ? strlen(text) : 0;
 
@@ -130,6 +129,14 @@ static int copy_text(const char *text, const char *what, char **out, struct err 
             return err_set(e, ERR_BAD_NAME, "%s holds control character U+%04X", what, (unsigned)c);
         i += (size_t)n;
     }
+    return 0;
+}
+
+static int copy_text(const char *text, const char *what, char **out, struct err *e)
+{
+    int rc = package_text_check(text, what, e);
+    if (rc)
+        return rc;
     char *copy = strdup(text ? text : "");
     if (!copy)
         return err_nomem(e);

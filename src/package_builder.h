@@ -64,6 +64,10 @@ void package_builder_free(struct package_builder *b); /* NULL is fine */
 int package_builder_set_info(struct package_builder *b, const struct package_info *info,
                              struct err *e) must_check;
 
+/* Whether TEXT can stand in the header: up to 255 bytes of valid UTF-8 without control characters.
+ * NULL is an empty text. WHAT names it in the message. Fails with ERR_BAD_NAME. */
+int package_text_check(const char *text, const char *what, struct err *e) must_check;
+
 int package_builder_add_block(struct package_builder *b, const struct block *block, struct err *e)
     must_check;
 int package_builder_add_extent(struct package_builder *b, const struct extent *x, struct err *e)

@@ -239,6 +239,13 @@ rm "$T/names/back\\slash"
 refused 2 'bad' "$T/names"
 
 step "bad option values"
+refused 2 "control character U\\+000A; give another with --name" "$src" --name "two
+lines"
+expect_status 2 sft pack "$src" -o "$T/two
+lines.sft"
+expect_text "$T/err" 'give another with --name'
+expect_status 2 sft pack "$src" -o -
+expect_text "$T/err" 'standard output'
 refused 2 'block-size' "$src" --block-size 8
 refused 2 'block-size' "$src" --block-size 64K
 refused 2 'codec' "$src" --codec lzma

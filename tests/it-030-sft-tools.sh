@@ -183,7 +183,28 @@ step "messages show no secrets"
 expect_status 2 sft info --json "http://me:secret@127.0.0.1:1/p.sft?token=secret"
 grep -q secret "$T/out" "$T/err" && die "a password is shown"
 
+step "an empty package"
+mkdir "$T/none" "$T/hollow"
+: >"$T/hollow/file"
+for d in none hollow; do
+    pack "$T/$d" "$T/$d.sft"
+    expect_status 0 sft verify "$T/$d.sft"
+    expect_status 0 sft info "$T/$d.sft"
+    expect_text "$T/out" '^Stored: +0 bytes'
+    grep -q '%' "$T/out" && die "a share of nothing is shown"
+done
+
+step "places that cannot be"
+expect_status 2 sft info http://127.0.0.1:65536/p.sft
+expect_text "$T/err" 'port'
+expect_status 3 sft info '\\server\share\p.sft'
+expect_text "$T/err" 'unc_map'
+
 step "usage"
+if [ -c /dev/full ]; then
+    sft --version >/dev/full 2>"$T/err" && die "writing to /dev/full succeeds"
+    expect_text "$T/err" 'version: No space'
+fi
 expect_status 2 sft
 expect_status 2 sft nonsense
 expect_text "$T/err" nonsense

@@ -153,6 +153,14 @@ expect_status 4 sftmount "$T/text" "$T/m"
 expect_status 2 sftmount
 expect_status 2 sftmount --list "$T/m"
 expect_status 2 sftmount -u
+expect_status 2 sftmount --lazy "$T/m"
+expect_text "$T/err" '--lazy goes with --unmount'
+expect_status 2 sftmount --json "$T/web/apps/App.sft" "$T/m"
+expect_text "$T/err" '--json goes with --list'
+expect_status 3 sftmount -u "$T/missing"
+expect_text "$T/err" "^sftmount: mount point $T/missing: No such file"
+expect_status 4 sftfs "$T/web/apps/App.osd" "$T/m"
+expect_text "$T/err" 'sftmount mounts what an OSD'
 
 step "an OSD in UTF-16"
 iconv -f UTF-8 -t UTF-16 "$T/web/apps/App.osd" | sed '' >"$T/web/apps/Wide.osd" || die iconv

@@ -50,6 +50,7 @@ static void prepare_encodes_spaces_and_non_ascii_only(void)
     prepared("https://h:8080/x(1)[2]|3.sft", "https://h:8080/x(1)[2]|3.sft");
     prepared("http://[::1]:80/x", "http://[::1]:80/x");
     prepared("http://[::1]/x", "http://[::1]/x");
+    prepared("http://h:65535/x", "http://h:65535/x");
     prepared("HTTP://h", "HTTP://h");
     prepared("http://h/a@b", "http://h/a@b");
 }
@@ -75,6 +76,8 @@ static void prepare_refuses_what_is_no_url(void)
     refused("http://a b/x");
     refused("http://good\\evil/x");
     refused("http://h:x/");
+    refused("http://h:65536/");
+    refused("http://h:99999999999999999999999/");
     refused("http://[::1/");
     refused("http://h/a\r\nX: y");
     refused("http://h/\x7f");

@@ -127,10 +127,23 @@ static int stop(struct cli *cli, enum exitcode status)
     return -1;
 }
 
-static int help(struct cli *cli, const char *form)
+/* Ends the command after WHAT has been printed. */
+static int written(struct cli *cli, const char *what)
 {
     char program[32];
 
+    if (!fflush(cli->out))
+        return stop(cli, EXITCODE_OK);
+    if (errno != EPIPE) { /* a pager that was left early is no reason for a message */
+        cli_program_name(cli->command, program);
+        (void)fprintf(cli->err, "%s: could not write the %s: %s\n", program, what,
+                      strerror(errno));
+    }
+    return stop(cli, EXITCODE_FAILURE);
+}
+
+static int help(struct cli *cli, const char *form)
+{
     if (form && !strcmp(form, "man")) {
         cli_print_man_options(cli->command, cli->out);
     } else if (form && !strcmp(form, "synopsis")) {
@@ -143,14 +156,7 @@ static int help(struct cli *cli, const char *form)
     } else {
         cli_print_help(cli->command, cli->out);
     }
-    if (!fflush(cli->out))
-        return stop(cli, EXITCODE_OK);
-    if (errno != EPIPE) { /* a pager that was left early is no reason for a message */
-        cli_program_name(cli->command, program);
-        (void)fprintf(cli->err, "%s: could not write the help text: %s\n", program,
-                      strerror(errno));
-    }
-    return stop(cli, EXITCODE_FAILURE);
+    return written(cli, "help text");
 }
 
 /* getopt has refused argv[optind - 1], or for a short option the letter optopt. */
@@ -210,7 +216,7 @@ int cli_next(struct cli *cli)
 
         cli_program_name(cli->command, program);
         (void)fprintf(cli->out, "%s (%s) %s\n", program, PACKAGE_NAME, PACKAGE_VERSION);
-        return stop(cli, fflush(cli->out) ? EXITCODE_FAILURE : EXITCODE_OK);
+        return written(cli, "version");
     }
     return c;
 }

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "src/package_builder.h"
 #include "tools/pack_old.h"
 
 struct maker {
@@ -220,6 +221,9 @@ static int set_identity(struct maker *m, struct err *e)
     out->root_name = strdup(single_root(m->in->tree));
     if (!out->name || !out->root_name)
         return err_nomem(e);
+    struct err why = { 0 };
+    if (package_text_check(out->name, "the package's name", &why))
+        return err_set(e, ERR_INVALID, "%s; give another with --name", why.text);
     im->name = out->name;
     im->root_name = out->root_name;
     im->package_guid = info ? info->package_guid : o->guid;

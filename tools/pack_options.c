@@ -342,6 +342,9 @@ static int check_together(struct parser *p, struct err *e)
     o->dir = p->cli.operands[0];
     if (!o->output || !*o->output)
         return err_set(e, ERR_INVALID, "no output: give -o FILE.sft");
+    if (!strcmp(o->output, "-"))
+        return err_set(e, ERR_INVALID,
+                       "a package cannot be written to standard output: give -o FILE.sft");
     if (o->upgrade && o->has_guid)
         return err_set(e, ERR_INVALID, "--guid cannot be given with --upgrade, which keeps it");
     if (o->osd_count == 0 && (o->href || o->icon))

@@ -141,8 +141,6 @@ static void print_text(const struct sft_input *in)
 {
     const struct package_info *info = package_info(in->package);
     char guid[GUID_TEXT_SIZE];
-    double ratio =
-        info->file_bytes ? 100.0 * (double)info->stored_bytes / (double)info->file_bytes : 100.0;
 
     line_text("Source:", source_name(in->source));
     line_text("Name:", info->name);
@@ -161,7 +159,9 @@ static void print_text(const struct sft_input *in)
                  info->block_size, codec_name(info->codec) ? codec_name(info->codec) : "?");
     (void)printf("%-18s%" PRIu64 " blocks\n", "Launch set:", launch_blocks(info));
     line_bytes("Stored:", info->stored_bytes);
-    (void)printf("%-18s%.1f %% of the file contents\n", "", ratio);
+    if (info->file_bytes)
+        (void)printf("%-18s%.1f %% of the file contents\n", "",
+                     100.0 * (double)info->stored_bytes / (double)info->file_bytes);
     line_bytes("Metadata:", info->metadata_bytes);
     line_bytes("Package length:", info->container_bytes);
     if (info->case_sensitive)

@@ -7,6 +7,7 @@
 
 #include <locale.h>
 #include <string.h>
+#include <strings.h>
 
 #include "src/log.h"
 #include "tools/mount_common.h"
@@ -113,11 +114,23 @@ static bool is_sloppy(const struct cli_command *c, int argc, char **argv)
     return sloppy;
 }
 
+static bool is_document(const char *location)
+{
+    size_t n = strcspn(location, "?#");
+
+    return n >= 4 && (!strncasecmp(location + n - 4, ".osd", 4) ||
+                      !strncasecmp(location + n - 4, ".xml", 4));
+}
+
 static enum exitcode body(struct daemon *d, void *arg)
 {
     struct sftfs *f = arg;
 
-    return mount_serve(&f->setup, d, f->location, f->mountpoint, NULL, NULL);
+    enum exitcode status = mount_serve(&f->setup, d, f->location, f->mountpoint, NULL, NULL);
+
+    if (status == EXITCODE_NOT_A_PACKAGE && is_document(f->location))
+        report_note(&f->setup.report, "sftmount mounts what an OSD file or a manifest names");
+    return status;
 }
 
 static int run(struct sftfs *f, const struct cli_command *c, int argc, char **argv)

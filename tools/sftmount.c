@@ -200,7 +200,7 @@ static enum exitcode unmount(const struct sftmount *m, const char *path)
     struct err e = { 0 };
 
     if (mount_point_path(path, &full, &e))
-        return report_error(&m->setup.report, path, &e);
+        return report_error(&m->setup.report, NULL, &e); /* the text has the path */
     if (!mount_is_ours(full)) {
         (void)err_set(&e, ERR_NOT_FOUND,
                       "no package is mounted here; 'sftmount --list' shows where");
@@ -259,6 +259,10 @@ static int run(struct sftmount *m, int argc, char **argv)
             return cli_usage_error(&cli, "%s", e.text);
     if (id < 0)
         return (int)cli.status;
+    if (m->lazy && !m->unmount)
+        return cli_usage_error(&cli, "--lazy goes with --unmount");
+    if (m->setup.report.json && !m->list)
+        return cli_usage_error(&cli, "--json goes with --list");
     if (m->list && m->unmount)
         return cli_usage_error(&cli, "--list and --unmount exclude each other");
     if (m->list)
