@@ -9,6 +9,8 @@ libsftfetch_a_SOURCES = \
 	fetch/batch.h \
 	fetch/budget.c \
 	fetch/budget.h \
+	fetch/curl_library.c \
+	fetch/curl_library.h \
 	fetch/decoders.c \
 	fetch/decoders.h \
 	fetch/engine.c \
@@ -42,4 +44,5 @@ libsftfetch_a_SOURCES = \
 	fetch/source_http_transfer.c \
 	$(NULL)
 
-LIBSFTFETCH = libsftfetch.a $(CURL_LIBS)
+# Not CURL_LIBS: libcurl is loaded when it is needed (fetch/curl_library.h).
+LIBSFTFETCH = libsftfetch.a

@@ -151,32 +151,35 @@ static void free_settings(struct http_settings *o)
 static void free_source(struct http_source *s)
 {
     for (size_t i = 0; i < s->idle_count; i++)
-        curl_easy_cleanup(s->idle[i]);
+        libcurl.easy_cleanup(s->idle[i]);
     free(s->idle);
     if (s->multi)
-        (void)curl_multi_cleanup(s->multi);
-    curl_slist_free_all(s->headers);
+        (void)libcurl.multi_cleanup(s->multi);
+    libcurl.slist_free_all(s->headers);
     free_settings(&s->settings);
     free(s->head);
     pthread_mutex_destroy(&s->lock);
     free(s);
-    curl_global_cleanup();
+    libcurl.global_cleanup();
 }
 
 static int new_source(const char *location, const struct source_options *o,
                       struct http_source **out, struct err *e)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) /* counted, and safe in threads */
+    int loaded = curl_library_load(e);
+    if (loaded)
+        return loaded;
+    if (libcurl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) /* counted, and safe in threads */
         return err_set(e, ERR_NO_MEMORY, "curl cannot be initialised");
     struct http_source *s = calloc(1, sizeof *s);
     if (!s) {
-        curl_global_cleanup();
+        libcurl.global_cleanup();
         return err_nomem(e);
     }
     pthread_mutex_init(&s->lock, NULL); /* with default attributes it cannot fail */
     s->base.ops = &source_http_ops;
     s->base.name = http_url_redact(location);
-    s->headers = curl_slist_append(NULL, "Accept-Encoding: identity");
+    s->headers = libcurl.slist_append(NULL, "Accept-Encoding: identity");
     int r = s->base.name && s->headers ? 0 : err_nomem(e);
     if (!r && (r = http_url_prepare(location, &s->settings.url, e)))
         err_wrap(e, "%s", s->base.name);

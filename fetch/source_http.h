@@ -14,10 +14,10 @@
 #ifndef FETCH_SOURCE_HTTP_H
 #define FETCH_SOURCE_HTTP_H
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "fetch/curl_library.h"
 #include "fetch/http_reply.h"
 #include "fetch/source.h"
 

@@ -31,7 +31,7 @@ static uint64_t now_ms(void)
 
 void http_loop_wake(struct http_source *s)
 {
-    (void)curl_multi_wakeup(s->multi); /* fails only when a wake-up is pending already */
+    (void)libcurl.multi_wakeup(s->multi); /* fails only when a wake-up is pending already */
 }
 
 void http_loop_submit(struct http_source *s, struct source_read *read, bool opening)
@@ -231,12 +231,12 @@ static void do_completions(struct http_source *s)
     CURLMsg *m;
     int left;
 
-    while ((m = curl_multi_info_read(s->multi, &left))) {
+    while ((m = libcurl.multi_info_read(s->multi, &left))) {
         struct http_request *q = NULL;
         struct err e;
 
         if (m->msg != CURLMSG_DONE ||
-            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &q) != CURLE_OK || !q)
+            libcurl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &q) != CURLE_OK || !q)
             continue;
         int status = http_transfer_result(q, m->data.result, &e);
         finish(q, status, &e);
@@ -258,7 +258,7 @@ static void fail_all(struct http_source *s, CURLMcode code)
     (void)nanosleep(&moment, NULL); /* if it stays so, do not keep a processor busy with it */
     while (s->active) {
         int status = err_set(&e, code == CURLM_OUT_OF_MEMORY ? ERR_NO_MEMORY : ERR_NETWORK,
-                             "%s: %s", s->base.name, curl_multi_strerror(code));
+                             "%s: %s", s->base.name, libcurl.multi_strerror(code));
         finish(s->active, status, &e);
     }
 }
@@ -280,12 +280,12 @@ static void *run(void *arg)
 
         do_cancels(s);
         start_waiting(s);
-        CURLMcode code = curl_multi_perform(s->multi, &running);
+        CURLMcode code = libcurl.multi_perform(s->multi, &running);
         do_completions(s);
         do_deadlines(s);
         start_waiting(s);
         if (code == CURLM_OK)
-            code = curl_multi_poll(s->multi, NULL, 0, wait_ms(s), NULL);
+            code = libcurl.multi_poll(s->multi, NULL, 0, wait_ms(s), NULL);
         if (code != CURLM_OK)
             fail_all(s, code);
     }
@@ -316,13 +316,13 @@ static int create_thread(struct http_source *s)
 
 int http_loop_start(struct http_source *s, struct err *e)
 {
-    s->multi = curl_multi_init();
+    s->multi = libcurl.multi_init();
     s->idle = calloc(HTTP_IDLE_MAX, sizeof(CURL *));
     if (!s->multi || !s->idle)
         return err_nomem(e); /* http_loop_stop() is not due; the caller frees */
     long connections = (long)s->settings.max_connections;
-    (void)curl_multi_setopt(s->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    (void)curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, 2 * connections); /* a redirect's too */
+    (void)libcurl.multi_setopt(s->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+    (void)libcurl.multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, 2 * connections); /* a redirect's too */
     int r = create_thread(s);
     if (r) {
         errno = r;

@@ -29,7 +29,7 @@ static int plain_redirect(struct http_request *q)
     const char *url = NULL;
 
     if (!q->reply.to_plain_http ||
-        curl_easy_getinfo(q->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || !url ||
+        libcurl.easy_getinfo(q->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || !url ||
         strncasecmp(url, "https:", 6) != 0)
         return 0;
     return err_set(&q->err, ERR_TLS, "%s: the server redirects from https to http; refused",
@@ -57,7 +57,7 @@ static int on_header_end(struct http_request *q)
     int status = http_reply_check(r, &want, (int64_t)time(NULL), &q->body_len, &q->err);
     q->accepted = status == 0;
     long version = 0;
-    if (curl_easy_getinfo(q->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
+    if (libcurl.easy_getinfo(q->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
         version == CURL_HTTP_VERSION_2_0)
         q->source->multiplexed = true;
     return status;
@@ -110,7 +110,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 #define SET(option, value)                                                                         \
     do {                                                                                           \
         if (rc == CURLE_OK)                                                                        \
-            rc = curl_easy_setopt(easy, CURLOPT_##option, value);                                  \
+            rc = libcurl.easy_setopt(easy, CURLOPT_##option, value);                                  \
     } while (0)
 
 static CURLcode set_protocol(CURL *easy, const struct http_settings *o)
@@ -194,7 +194,7 @@ static CURL *take_handle(struct http_source *s, CURLcode *rc)
 {
     if (s->idle_count)
         return s->idle[--s->idle_count];
-    CURL *easy = curl_easy_init();
+    CURL *easy = libcurl.easy_init();
     if (!easy) {
         *rc = CURLE_OUT_OF_MEMORY;
         return NULL;
@@ -207,7 +207,7 @@ static CURL *take_handle(struct http_source *s, CURLcode *rc)
     if (*rc == CURLE_OK)
         *rc = set_transport(easy, s);
     if (*rc != CURLE_OK) {
-        curl_easy_cleanup(easy);
+        libcurl.easy_cleanup(easy);
         return NULL;
     }
     return easy;
@@ -241,14 +241,14 @@ int http_transfer_start(struct http_request *q, struct err *e)
         rc = set_request(easy, q);
     if (rc != CURLE_OK) {
         if (easy)
-            curl_easy_cleanup(easy);
+            libcurl.easy_cleanup(easy);
         return err_set(e, rc == CURLE_OUT_OF_MEMORY ? ERR_NO_MEMORY : ERR_UNSUPPORTED, "%s: %s",
-                       s->base.name, curl_easy_strerror(rc));
+                       s->base.name, libcurl.easy_strerror(rc));
     }
-    CURLMcode code = curl_multi_add_handle(s->multi, easy);
+    CURLMcode code = libcurl.multi_add_handle(s->multi, easy);
     if (code != CURLM_OK) {
-        curl_easy_cleanup(easy);
-        return err_set(e, ERR_NO_MEMORY, "%s: %s", s->base.name, curl_multi_strerror(code));
+        libcurl.easy_cleanup(easy);
+        return err_set(e, ERR_NO_MEMORY, "%s: %s", s->base.name, libcurl.multi_strerror(code));
     }
     q->easy = easy;
     s->in_flight++;
@@ -263,20 +263,20 @@ void http_transfer_end(struct http_request *q)
 
     if (!easy)
         return;
-    if (curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections) == CURLE_OK)
+    if (libcurl.easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections) == CURLE_OK)
         atomic_fetch_add(&s->connections, (uint64_t)connections);
     /* One that got no answer was sent all the same. */
     atomic_fetch_add(&s->requests, q->reply.replies ? q->reply.replies : 1);
-    (void)curl_multi_remove_handle(s->multi, easy);
-    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
+    (void)libcurl.multi_remove_handle(s->multi, easy);
+    (void)libcurl.easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+    (void)libcurl.easy_setopt(easy, CURLOPT_PRIVATE, NULL);
     q->easy = NULL;
     if (--s->in_flight == 0)
         s->multiplexed = false;
     if (s->idle_count < HTTP_IDLE_MAX)
         s->idle[s->idle_count++] = easy;
     else
-        curl_easy_cleanup(easy);
+        libcurl.easy_cleanup(easy);
 }
 
 /* --- the outcome ---------------------------------------------------------------------------- */
@@ -327,7 +327,7 @@ static int failure(struct http_request *q, CURLcode code, struct err *e)
     enum err_kind kind = kind_of(q, code);
     long connect_code = 0; /* a proxy's answer to CONNECT, which the callbacks do not see */
 
-    if (curl_easy_getinfo(q->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code) == CURLE_OK) {
+    if (libcurl.easy_getinfo(q->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code) == CURLE_OK) {
         if (connect_code == 407)
             return err_set(e, ERR_AUTH, "%s: the proxy wants a log-in (status 407)",
                            q->source->base.name);
@@ -340,7 +340,7 @@ static int failure(struct http_request *q, CURLcode code, struct err *e)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             *p = '?';
     return err_set(e, kind, "%s: %s", q->source->base.name,
-                   *q->curl_text ? q->curl_text : curl_easy_strerror(code));
+                   *q->curl_text ? q->curl_text : libcurl.easy_strerror(code));
 }
 
 /* What to do about a 401, when we know more than that. */
@@ -350,7 +350,7 @@ static void explain_denial(struct http_request *q, struct err *e)
     long offered = 0;
 
     if (!e || e->kind != ERR_AUTH || q->reply.status != 401 ||
-        curl_easy_getinfo(q->easy, CURLINFO_HTTPAUTH_AVAIL, &offered) != CURLE_OK || !offered)
+        libcurl.easy_getinfo(q->easy, CURLINFO_HTTPAUTH_AVAIL, &offered) != CURLE_OK || !offered)
         return;
     size_t n = strlen(e->text);
     const char *advice = "; are the name and password in the netrc file right?";
@@ -389,7 +389,7 @@ static int opened(struct http_request *q, struct err *e)
     /* Credentials that are bound to the host of the URL would be taken for the new host's. */
     bool bound = s->settings.user || s->settings.auth == CURLAUTH_NEGOTIATE;
     if (q->redirected && q->moved_for_good && !bound &&
-        curl_easy_getinfo(q->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url) {
+        libcurl.easy_getinfo(q->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url) {
         char *copy = strdup(url);
         if (!copy)
             return err_nomem(e);
@@ -397,7 +397,7 @@ static int opened(struct http_request *q, struct err *e)
         s->settings.url = copy;
     }
     if (!q->redirected &&
-        curl_easy_getinfo(q->easy, CURLINFO_HTTPAUTH_AVAIL, &offered) == CURLE_OK && offered) {
+        libcurl.easy_getinfo(q->easy, CURLINFO_HTTPAUTH_AVAIL, &offered) == CURLE_OK && offered) {
         unsigned long one = used_auth((unsigned long)offered & s->settings.auth);
         if (one)
             s->settings.auth = one;
