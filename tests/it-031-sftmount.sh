@@ -184,6 +184,11 @@ if command -v nginx >/dev/null; then
     expect_text "$T/out" "^$where  $URL/apps/App.sft\$"
     expect_status 0 sftmount -u "$where"
     expect_status 3 sftmount "$URL/apps/None.osd" "$T/m"
+    # No TLS is spoken at this port; the advice names the option as the command spells it.
+    expect_status 6 sftfs "https${URL#http}/apps/App.sft" "$T/m"
+    expect_text "$T/err" '-o ca_file='
+    expect_status 6 sftmount "https${URL#http}/apps/App.sft" "$T/m"
+    expect_text "$T/err" '--ca-file'
 fi
 
 [ ! -e "$T/executed" ] || die "a script in an OSD was executed"

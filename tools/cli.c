@@ -136,8 +136,7 @@ static int written(struct cli *cli, const char *what)
         return stop(cli, EXITCODE_OK);
     if (errno != EPIPE) { /* a pager that was left early is no reason for a message */
         cli_program_name(cli->command, program);
-        (void)fprintf(cli->err, "%s: could not write the %s: %s\n", program, what,
-                      strerror(errno));
+        (void)fprintf(cli->err, "%s: could not write the %s: %s\n", program, what, strerror(errno));
     }
     return stop(cli, EXITCODE_FAILURE);
 }

@@ -16,17 +16,23 @@ static bool begins_with(const char *text, const char *start)
     return !strncmp(text, start, strlen(start));
 }
 
-/* What helps with this kind of failure, or NULL. */
-static const char *advice(enum err_kind kind)
+/* What helps with this kind of failure, or NULL. sftfs has these options after -o only. */
+static const char *advice(const struct report *r, enum err_kind kind)
 {
+    bool sub = !strcmp(r->program, "sftfs");
+
     switch (kind) {
     case ERR_FOREIGN_LAYOUT:
         return "'sft info --sections' shows what the file holds; please send that text to the "
                "project.";
     case ERR_TLS:
-        return "Give the server's CA with --ca-file, or for a test --insecure.";
+        return sub ? "Give the server's CA with -o ca_file=FILE, or for a test -o insecure."
+                   : "Give the server's CA with --ca-file, or for a test --insecure.";
     case ERR_AUTH:
-        return "Credentials are taken from ~/.netrc or --netrc-file, never from the command line.";
+        return sub ? "Credentials are taken from ~/.netrc or -o netrc_file=FILE, never from the "
+                     "command line."
+                   : "Credentials are taken from ~/.netrc or --netrc-file, never from the command "
+                     "line.";
     default:
         return NULL;
     }
@@ -41,7 +47,7 @@ enum exitcode report_error(const struct report *r, const char *place, const stru
 {
     auto_free char *where = place ? report_place(place) : NULL;
     const char *text = e->text[0] ? e->text : err_kind_name(e->kind);
-    const char *hint = advice(e->kind);
+    const char *hint = advice(r, e->kind);
 
     (void)fprintf(stderr, "%s: ", r->program);
     if (where && *where && !begins_with(text, where))
