@@ -25,7 +25,7 @@
     X(PROXY, "proxy", "proxy", "URL",                                                             \
       "Proxy to use instead of the one in the environment; empty for none.")                      \
     X(IO_TIMEOUT, "io-timeout", "io_timeout", "SECONDS",                                          \
-      "Time one read may take, retries included. Default: 60.")                                   \
+      "Time one read may take in all; past it, the reader gets an I/O error. Default: 60.")                                   \
     X(CONNECT_TIMEOUT, "connect-timeout", "connect_timeout", "SECONDS",                           \
       "Time making a connection may take. Default: 10.")                                          \
     X(MAX_CONNECTIONS, "max-connections", "max_connections", "N",                                 \
