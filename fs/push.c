@@ -3,10 +3,11 @@
  * Pushing files into the page cache ahead of a sequential reader. See push.h.
  *
  * State: what readers do (stream.h), a short queue of node ranges, and a byte a node: whether the
- * kernel knows it, and in which epoch it got the contents. A READ for contents of the present epoch
- * shows that the kernel has dropped its pages, which begins a new one.
- * Request handlers only try the lock and a full queue drops the wish:
- * a push is a hint, never worth a wait.
+ * kernel knows it, and in which epoch it got the contents. READs for contents of the present epoch
+ * show that the kernel has dropped its pages, which begins a new one.
+ *
+ * Request handlers only try the lock and a full queue drops the wish: a push is a hint, never worth
+ * a wait.
  */
 #include "config.h"
 
@@ -21,6 +22,7 @@
 
 enum {
     QUEUE_MAX = 32,
+    CLOSE_BEHIND = 4,      /* nodes */
     BIT_KNOWN = 0x80,
     EPOCH_MASK = 0x7f,
 };
@@ -43,6 +45,7 @@ struct pusher {
     _Atomic bool quit;                   /* as STOPPING, for a look without the lock */
     _Atomic bool stopped;                /* the thread will not touch the session any more */
     _Atomic uint8_t epoch;               /* 1 .. 127 */
+    _Atomic uint32_t read_again;         /* the last file read whose contents the kernel had */
     _Atomic uint8_t *nodes;              /* BIT_KNOWN and the epoch of the contents, 0 = none */
 };
 
@@ -55,6 +58,7 @@ int push_new(const struct vfs *v, struct pusher **out)
     p->vfs = v;
     stream_table_init(&p->streams);
     p->epoch = 1;
+    p->read_again = NODE_NONE;
     p->nodes = calloc(v->info->node_count, sizeof *p->nodes);
     if (!p->nodes) {
         free(p);
@@ -224,16 +228,30 @@ static void enqueue(struct pusher *p, struct wish wish)
     pthread_cond_signal(&p->work);
 }
 
+/*
+ * INDEX is about to be noted as read. If the kernel had its contents already, it has dropped some
+ * page of it, as it does now and then; only a second such file close behind the first shows that it
+ * has dropped all, and that pushing them again is worth it.
+ */
+static void note_read_again(struct pusher *p, uint32_t index)
+{
+    uint8_t epoch = atomic_load_explicit(&p->epoch, memory_order_relaxed);
+
+    if ((atomic_load_explicit(&p->nodes[index], memory_order_relaxed) & EPOCH_MASK) != epoch)
+        return;
+    uint32_t last = atomic_exchange_explicit(&p->read_again, index, memory_order_relaxed);
+    if (index > last && index - last <= CLOSE_BEHIND)
+        atomic_compare_exchange_strong(&p->epoch, &epoch,
+                                       (uint8_t)(epoch < EPOCH_MASK ? epoch + 1 : 1));
+}
+
 void push_after_read(struct pusher *p, uint32_t index)
 {
     struct node_range ahead;
 
     if (!p)
         return;
-    uint8_t epoch = atomic_load_explicit(&p->epoch, memory_order_relaxed);
-    if ((atomic_load_explicit(&p->nodes[index], memory_order_relaxed) & EPOCH_MASK) == epoch)
-        atomic_compare_exchange_strong(&p->epoch, &epoch,
-                                       (uint8_t)(epoch < EPOCH_MASK ? epoch + 1 : 1));
+    note_read_again(p, index);
     note_stored(p, index);
     if (pthread_mutex_trylock(&p->lock))
         return;
