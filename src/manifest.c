@@ -12,23 +12,6 @@
 
 #include "src/xml.h"
 
-struct reader {
-    struct pool *pool;
-    bool no_memory; /* checked once, at the end */
-};
-
-static const char *keep(struct reader *r, const char *text)
-{
-    if (!text)
-        r->no_memory = true;
-    return text ? text : "";
-}
-
-static const char *attr(struct reader *r, const xmlNode *node, const char *name)
-{
-    return keep(r, xml_attr(node, name, r->pool));
-}
-
 /* Surrounding white space does not count, as it is not kept; the suffix alone is no place. */
 static bool ends_in(const char *text, const char *suffix)
 {
@@ -51,7 +34,7 @@ static const xmlAttr *attr_ending_in(const xmlNode *node, const char *suffix)
     return NULL;
 }
 
-static void *list_below(struct reader *r, const xmlNode *top, const char *name, size_t size)
+static void *list_below(struct xml_reader *r, const xmlNode *top, const char *name, size_t size)
 {
     size_t n = 0;
     for (const xmlNode *at = xml_walk(top, top, false); at; at = xml_walk(top, at, false))
@@ -62,7 +45,7 @@ static void *list_below(struct reader *r, const xmlNode *top, const char *name, 
     return list;
 }
 
-static void read_shortcuts(struct reader *r, const xmlNode *app, struct manifest_app *out)
+static void read_shortcuts(struct xml_reader *r, const xmlNode *app, struct manifest_app *out)
 {
     struct osd_shortcut *all = list_below(r, app, "SHORTCUT", sizeof *all);
     if (!all)
@@ -70,16 +53,16 @@ static void read_shortcuts(struct reader *r, const xmlNode *app, struct manifest
     for (const xmlNode *at = xml_walk(app, app, false); at; at = xml_walk(app, at, false))
         if (xml_is(at, "SHORTCUT"))
             all[out->shortcut_count++] = (struct osd_shortcut){
-                .location = attr(r, at, "LOCATION"),
-                .display = attr(r, at, "DISPLAY"),
-                .icon = attr(r, at, "ICON"),
-                .filename = attr(r, at, "FILENAME"),
-                .overridden = xml_truth(attr(r, at, "OVERRIDDEN")),
+                .location = xml_keep_attr(r, at, "LOCATION"),
+                .display = xml_keep_attr(r, at, "DISPLAY"),
+                .icon = xml_keep_attr(r, at, "ICON"),
+                .filename = xml_keep_attr(r, at, "FILENAME"),
+                .overridden = xml_truth(xml_keep_attr(r, at, "OVERRIDDEN")),
             };
     out->shortcuts = all;
 }
 
-static void read_extensions(struct reader *r, const xmlNode *app, struct manifest_app *out)
+static void read_extensions(struct xml_reader *r, const xmlNode *app, struct manifest_app *out)
 {
     const char **all = list_below(r, app, "FILEEXTENSION", sizeof *all);
     if (!all)
@@ -87,7 +70,7 @@ static void read_extensions(struct reader *r, const xmlNode *app, struct manifes
     for (const xmlNode *at = xml_walk(app, app, false); at; at = xml_walk(app, at, false)) {
         if (!xml_is(at, "FILEEXTENSION"))
             continue;
-        const char *ext = attr(r, at, "EXT");
+        const char *ext = xml_keep_attr(r, at, "EXT");
         ext += strspn(ext, ".");
         if (*ext)
             all[out->extension_count++] = ext;
@@ -95,19 +78,20 @@ static void read_extensions(struct reader *r, const xmlNode *app, struct manifes
     out->extensions = all;
 }
 
-static void read_app(struct reader *r, const xmlNode *node, struct manifest_app *out)
+static void read_app(struct xml_reader *r, const xmlNode *node, struct manifest_app *out)
 {
-    out->name = attr(r, node, "NAME");
-    out->version = attr(r, node, "VERSION");
-    out->osd = keep(r, xml_attr_value(attr_ending_in(node, ".osd"), r->pool));
-    out->icon = attr(r, node, "ICON");
+    out->name = xml_keep_attr(r, node, "NAME");
+    out->version = xml_keep_attr(r, node, "VERSION");
+    out->osd = xml_keep(r, xml_attr_value(attr_ending_in(node, ".osd"), r->pool));
+    out->icon = xml_keep_attr(r, node, "ICON");
     if (!*out->icon)
-        out->icon = keep(r, xml_attr_value(attr_ending_in(node, ".ico"), r->pool));
+        out->icon = xml_keep(r, xml_attr_value(attr_ending_in(node, ".ico"), r->pool));
     read_shortcuts(r, node, out);
     read_extensions(r, node, out);
 }
 
-static int read_document(struct reader *r, const xmlNode *root, struct manifest *m, struct err *e)
+static int read_document(struct xml_reader *r, const xmlNode *root, struct manifest *m,
+                         struct err *e)
 {
     size_t count = 0;
     bool is_app;
@@ -131,9 +115,9 @@ static int read_document(struct reader *r, const xmlNode *root, struct manifest 
     }
     m->apps = apps;
     const xmlNode *package = xml_is(root, "PACKAGE") ? root : NULL;
-    m->guid = attr(r, package, "GUID");
-    m->version_guid = attr(r, package, "VERSIONGUID");
-    m->name = attr(r, package, "NAME");
+    m->guid = xml_keep_attr(r, package, "GUID");
+    m->version_guid = xml_keep_attr(r, package, "VERSIONGUID");
+    m->name = xml_keep_attr(r, package, "NAME");
     return r->no_memory ? err_nomem(e) : 0;
 }
 
@@ -146,7 +130,7 @@ int manifest_read(const void *data, size_t len, struct manifest **out, struct er
         return rc;
     }
 
-    struct reader r = { .pool = pool_new() };
+    struct xml_reader r = { .pool = pool_new() };
     struct manifest *m = r.pool ? pool_zalloc(r.pool, 1, sizeof *m) : NULL;
     rc = m ? read_document(&r, xmlDocGetRootElement(doc), m, e) : err_nomem(e);
     xmlFreeDoc(doc);

@@ -13,26 +13,9 @@
 
 #include "src/xml.h"
 
-struct reader {
-    struct pool *pool;
-    bool no_memory; /* checked once, at the end */
-};
-
-static const char *keep(struct reader *r, const char *text)
+static const char *text_of(struct xml_reader *r, const xmlNode *node)
 {
-    if (!text)
-        r->no_memory = true;
-    return text ? text : "";
-}
-
-static const char *attr(struct reader *r, const xmlNode *node, const char *name)
-{
-    return keep(r, xml_attr(node, name, r->pool));
-}
-
-static const char *text_of(struct reader *r, const xmlNode *node)
-{
-    return keep(r, xml_text(node, r->pool));
+    return xml_keep(r, xml_text(node, r->pool));
 }
 
 static const xmlNode *child_or_below(const xmlNode *parent, const xmlNode *root, const char *name)
@@ -49,7 +32,7 @@ static size_t count_children(const xmlNode *list, const char *name)
     return n;
 }
 
-static void *list_of(struct reader *r, size_t count, size_t size)
+static void *list_of(struct xml_reader *r, size_t count, size_t size)
 {
     void *list = pool_zalloc(r->pool, count, size);
     if (!list)
@@ -58,11 +41,11 @@ static void *list_of(struct reader *r, size_t count, size_t size)
 }
 
 /* Documentation and tools print backslashes doubled now and then. */
-static const char *single_backslashes(struct reader *r, const char *text)
+static const char *single_backslashes(struct xml_reader *r, const char *text)
 {
     char *copy = pool_strndup(r->pool, text, strlen(text));
     if (!copy)
-        return keep(r, NULL);
+        return xml_keep(r, NULL);
     char *to = copy;
     for (const char *p = copy; *p; p++)
         if (*p != '\\' || to == copy || to[-1] != '\\')
@@ -81,20 +64,20 @@ static uint64_t decimal(const char *text)
     return errno || *end ? 0 : v;
 }
 
-static struct osd_codebase read_codebase(struct reader *r, const xmlNode *node)
+static struct osd_codebase read_codebase(struct xml_reader *r, const xmlNode *node)
 {
     return (struct osd_codebase){
-        .href = attr(r, node, "HREF"),
-        .guid = attr(r, node, "GUID"),
-        .parameters = attr(r, node, "PARAMETERS"),
-        .filename = attr(r, node, "FILENAME"),
-        .sysguardfile = single_backslashes(r, attr(r, node, "SYSGUARDFILE")),
-        .size = decimal(attr(r, node, "SIZE")),
-        .mandatory = xml_truth(attr(r, node, "MANDATORY")),
+        .href = xml_keep_attr(r, node, "HREF"),
+        .guid = xml_keep_attr(r, node, "GUID"),
+        .parameters = xml_keep_attr(r, node, "PARAMETERS"),
+        .filename = xml_keep_attr(r, node, "FILENAME"),
+        .sysguardfile = single_backslashes(r, xml_keep_attr(r, node, "SYSGUARDFILE")),
+        .size = decimal(xml_keep_attr(r, node, "SIZE")),
+        .mandatory = xml_truth(xml_keep_attr(r, node, "MANDATORY")),
     };
 }
 
-static void read_dependencies(struct reader *r, const xmlNode *list, struct osd *osd)
+static void read_dependencies(struct xml_reader *r, const xmlNode *list, struct osd *osd)
 {
     size_t n = count_children(list, "CODEBASE");
     struct osd_codebase *all = list_of(r, n, sizeof *all);
@@ -105,19 +88,19 @@ static void read_dependencies(struct reader *r, const xmlNode *list, struct osd 
     osd->dependencies = all;
 }
 
-static void read_environment(struct reader *r, const xmlNode *list, struct osd *osd)
+static void read_environment(struct xml_reader *r, const xmlNode *list, struct osd *osd)
 {
     size_t n = count_children(list, "ENVIRONMENT");
     struct osd_pair *all = list_of(r, n, sizeof *all);
     if (!all)
         return;
     for (const xmlNode *at = xml_child(list, "ENVIRONMENT"); at; at = xml_next(at, "ENVIRONMENT"))
-        all[osd->environment_count++] = (struct osd_pair){ .name = attr(r, at, "VARIABLE"),
+        all[osd->environment_count++] = (struct osd_pair){ .name = xml_keep_attr(r, at, "VARIABLE"),
                                                            .value = text_of(r, at) };
     osd->environment = all;
 }
 
-static void read_policies(struct reader *r, const xmlNode *list, struct osd *osd)
+static void read_policies(struct xml_reader *r, const xmlNode *list, struct osd *osd)
 {
     struct osd_pair *all = list_of(r, count_children(list, NULL), sizeof *all);
     if (!all)
@@ -125,19 +108,19 @@ static void read_policies(struct reader *r, const xmlNode *list, struct osd *osd
     for (const xmlNode *at = xml_child(list, NULL); at; at = xml_next(at, NULL)) {
         const char *name = (const char *)at->name;
         all[osd->policy_count++] =
-            (struct osd_pair){ .name = keep(r, pool_strndup(r->pool, name, strlen(name))),
+            (struct osd_pair){ .name = xml_keep(r, pool_strndup(r->pool, name, strlen(name))),
                                .value = text_of(r, at) };
     }
     osd->policies = all;
 }
 
-static void read_os(struct reader *r, const xmlNode *implementation, struct osd *osd)
+static void read_os(struct xml_reader *r, const xmlNode *implementation, struct osd *osd)
 {
     const char **all = list_of(r, count_children(implementation, "OS"), sizeof *all);
     if (!all)
         return;
     for (const xmlNode *at = xml_child(implementation, "OS"); at; at = xml_next(at, "OS")) {
-        const char *value = attr(r, at, "VALUE");
+        const char *value = xml_keep_attr(r, at, "VALUE");
         if (*value) /* an empty <OS> restricts nothing */
             all[osd->os_count++] = value;
     }
@@ -146,7 +129,7 @@ static void read_os(struct reader *r, const xmlNode *implementation, struct osd 
 
 /* Scripts belong into DEPENDENCY, and are reported wherever they are, but not inside one another:
  * the text of the outer one has that of the inner one already. */
-static void read_scripts(struct reader *r, const xmlNode *root, struct osd *osd)
+static void read_scripts(struct xml_reader *r, const xmlNode *root, struct osd *osd)
 {
     size_t n = 0;
     for (const xmlNode *at = root; at; at = xml_walk(root, at, xml_is(at, "SCRIPT")))
@@ -158,42 +141,42 @@ static void read_scripts(struct reader *r, const xmlNode *root, struct osd *osd)
         if (!xml_is(at, "SCRIPT"))
             continue;
         all[osd->script_count++] = (struct osd_script){
-            .event = attr(r, at, "EVENT"),
-            .timing = attr(r, at, "TIMING"),
-            .timeout = attr(r, at, "TIMEOUT"),
+            .event = xml_keep_attr(r, at, "EVENT"),
+            .timing = xml_keep_attr(r, at, "TIMING"),
+            .timeout = xml_keep_attr(r, at, "TIMEOUT"),
             .body = text_of(r, xml_child(at, "SCRIPTBODY")),
             .href = text_of(r, xml_child(at, "HREF")),
-            .protect = xml_truth(attr(r, at, "PROTECT")),
-            .wait = xml_truth(attr(r, at, "WAIT")),
+            .protect = xml_truth(xml_keep_attr(r, at, "PROTECT")),
+            .wait = xml_truth(xml_keep_attr(r, at, "WAIT")),
         };
     }
     osd->scripts = all;
 }
 
-static void read_shortcuts(struct reader *r, const xmlNode *list, struct osd *osd)
+static void read_shortcuts(struct xml_reader *r, const xmlNode *list, struct osd *osd)
 {
     struct osd_shortcut *all = list_of(r, count_children(list, "SHORTCUT"), sizeof *all);
     if (!all)
         return;
     for (const xmlNode *at = xml_child(list, "SHORTCUT"); at; at = xml_next(at, "SHORTCUT"))
         all[osd->shortcut_count++] = (struct osd_shortcut){
-            .location = attr(r, at, "LOCATION"),
-            .display = attr(r, at, "DISPLAY"),
-            .icon = attr(r, at, "ICON"),
-            .filename = attr(r, at, "FILENAME"),
-            .overridden = xml_truth(attr(r, at, "OVERRIDDEN")),
+            .location = xml_keep_attr(r, at, "LOCATION"),
+            .display = xml_keep_attr(r, at, "DISPLAY"),
+            .icon = xml_keep_attr(r, at, "ICON"),
+            .filename = xml_keep_attr(r, at, "FILENAME"),
+            .overridden = xml_truth(xml_keep_attr(r, at, "OVERRIDDEN")),
         };
     osd->shortcuts = all;
 }
 
-static void read_extensions(struct reader *r, const xmlNode *list, struct osd *osd)
+static void read_extensions(struct xml_reader *r, const xmlNode *list, struct osd *osd)
 {
     const char **all = list_of(r, count_children(list, "FILEEXTENSION"), sizeof *all);
     if (!all)
         return;
     for (const xmlNode *at = xml_child(list, "FILEEXTENSION"); at;
          at = xml_next(at, "FILEEXTENSION")) {
-        const char *ext = attr(r, at, "EXT");
+        const char *ext = xml_keep_attr(r, at, "EXT");
         ext += strspn(ext, ".");
         if (*ext)
             all[osd->extension_count++] = ext;
@@ -212,7 +195,7 @@ static const xmlNode *find_codebase(const xmlNode *root, const xmlNode *implemen
     return at;
 }
 
-static int read_softpkg(struct reader *r, const xmlNode *root, struct osd *osd, struct err *e)
+static int read_softpkg(struct xml_reader *r, const xmlNode *root, struct osd *osd, struct err *e)
 {
     const xmlNode *impl = xml_child(root, "IMPLEMENTATION");
     const xmlNode *codebase = find_codebase(root, impl);
@@ -230,17 +213,17 @@ static int read_softpkg(struct reader *r, const xmlNode *root, struct osd *osd, 
         package = xml_find(root, "SUITE");
     const xmlNode *env = child_or_below(impl, root, "VIRTUALENV");
 
-    osd->name = attr(r, root, "NAME");
-    osd->version = attr(r, root, "VERSION");
-    osd->guid = attr(r, root, "GUID");
+    osd->name = xml_keep_attr(r, root, "NAME");
+    osd->version = xml_keep_attr(r, root, "VERSION");
+    osd->guid = xml_keep_attr(r, root, "GUID");
     osd->working_dir = text_of(r, child_or_below(impl, root, "WORKINGDIR"));
-    osd->package_name = attr(r, package, "NAME");
+    osd->package_name = xml_keep_attr(r, package, "NAME");
     osd->title = text_of(r, xml_child(root, "TITLE"));
     osd->abstract = text_of(r, xml_child(root, "ABSTRACT"));
-    osd->client_version = attr(r, xml_find(root, "CLIENTVERSION"), "VERSION");
-    osd->vm = attr(r, child_or_below(impl, root, "VM"), "VALUE");
-    osd->subsystem = attr(r, xml_find(root, "SUBSYSTEM"), "VALUE");
-    osd->terminate_children = xml_truth(attr(r, env, "TERMINATECHILDREN"));
+    osd->client_version = xml_keep_attr(r, xml_find(root, "CLIENTVERSION"), "VERSION");
+    osd->vm = xml_keep_attr(r, child_or_below(impl, root, "VM"), "VALUE");
+    osd->subsystem = xml_keep_attr(r, xml_find(root, "SUBSYSTEM"), "VALUE");
+    osd->terminate_children = xml_truth(xml_keep_attr(r, env, "TERMINATECHILDREN"));
     read_os(r, impl ? impl : root, osd);
     read_policies(r, child_or_below(env, root, "POLICIES"), osd);
     read_environment(r, child_or_below(env, root, "ENVLIST"), osd);
@@ -261,7 +244,7 @@ int osd_read(const void *data, size_t len, struct osd **out, struct err *e)
     }
 
     const xmlNode *root = xmlDocGetRootElement(doc);
-    struct reader r = { .pool = pool_new() };
+    struct xml_reader r = { .pool = pool_new() };
     struct osd *osd = r.pool ? pool_zalloc(r.pool, 1, sizeof *osd) : NULL;
     if (!osd)
         rc = err_nomem(e);

@@ -368,6 +368,18 @@ const char *xml_text(const xmlNode *node, struct pool *pool)
     return trimmed(node ? xmlNodeGetContent(loosen(node)) : NULL, pool);
 }
 
+const char *xml_keep(struct xml_reader *r, const char *text)
+{
+    if (!text)
+        r->no_memory = true;
+    return text ? text : "";
+}
+
+const char *xml_keep_attr(struct xml_reader *r, const xmlNode *node, const char *name)
+{
+    return xml_keep(r, xml_attr(node, name, r->pool));
+}
+
 bool xml_truth(const char *text)
 {
     return text && (!strcasecmp(text, "TRUE") || !strcasecmp(text, "YES") || !strcmp(text, "1"));

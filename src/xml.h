@@ -45,6 +45,16 @@ const char *xml_attr(const xmlNode *node, const char *name, struct pool *pool);
 const char *xml_text(const xmlNode *node, struct pool *pool);
 const char *xml_attr_value(const xmlAttr *attr, struct pool *pool);
 
+/* What a reader of one kind of document collects into; NO_MEMORY is looked at once, at the end. */
+struct xml_reader {
+    struct pool *pool;
+    bool no_memory;
+};
+
+/* TEXT, or "" with the lack of memory noted. */
+const char *xml_keep(struct xml_reader *r, const char *text);
+const char *xml_keep_attr(struct xml_reader *r, const xmlNode *node, const char *name);
+
 /* TRUE, YES or 1. */
 bool xml_truth(const char *text);
 
