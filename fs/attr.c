@@ -4,6 +4,7 @@
 
 #include "fs/attr.h"
 
+#include <string.h>
 #include <strings.h>
 
 enum {
@@ -11,12 +12,18 @@ enum {
     STAT_BLOCK = 512, /* unit of st_blocks, whatever st_blksize says */
 };
 
-void attr_init(struct vfs *v)
+void attr_rules_init(struct attr_rules *rules, const struct package *package, uid_t uid, gid_t gid,
+                     mode_t umask)
 {
-    mode_t mask = v->options->umask;
-    v->dir_mode = S_IFDIR | (0777 & ~mask);
-    v->file_mode = S_IFREG | (0666 & ~mask);
-    v->program_mode = S_IFREG | (0777 & ~mask);
+    *rules = (struct attr_rules){
+        .package = package,
+        .info = package_info(package),
+        .uid = uid,
+        .gid = gid,
+        .dir_mode = S_IFDIR | (0777 & ~umask),
+        .file_mode = S_IFREG | (0666 & ~umask),
+        .program_mode = S_IFREG | (0777 & ~umask),
+    };
 }
 
 /* What Windows would run; so that binfmt_misc and a shell can start it from the mount. */
@@ -32,25 +39,25 @@ static bool is_program(const char *name, size_t len)
     return false;
 }
 
-void attr_fill(const struct vfs *v, uint32_t index, struct stat *st)
+void attr_fill(const struct attr_rules *rules, uint32_t index, struct stat *st)
 {
-    const struct node *n = package_node(v->package, index);
+    const struct node *n = package_node(rules->package, index);
 
     *st = (struct stat){
-        .st_ino = vfs_ino(index),
+        .st_ino = (ino_t)index + 1,
         .st_nlink = 1,
-        .st_uid = v->options->uid,
-        .st_gid = v->options->gid,
-        .st_blksize = v->info->block_size,
+        .st_uid = rules->uid,
+        .st_gid = rules->gid,
+        .st_blksize = rules->info->block_size,
         .st_mtim = filetime_to_timespec(n->modified),
     };
     st->st_atim = st->st_ctim = st->st_mtim;
     if (n->flags & NODE_DIR) {
-        st->st_mode = v->dir_mode;
+        st->st_mode = rules->dir_mode;
         st->st_size = FS_BLOCK;
     } else {
-        st->st_mode = is_program(package_name(v->package, index), n->name_len) ? v->program_mode
-                                                                                : v->file_mode;
+        st->st_mode = is_program(package_name(rules->package, index), n->name_len) ? rules->program_mode
+                                                                                : rules->file_mode;
         st->st_size = (off_t)n->size;
     }
     if (n->flags & NODE_READONLY)
@@ -58,25 +65,14 @@ void attr_fill(const struct vfs *v, uint32_t index, struct stat *st)
     st->st_blocks = (blkcnt_t)((uint64_t)st->st_size / STAT_BLOCK + !!(st->st_size % STAT_BLOCK));
 }
 
-void attr_statfs(const struct vfs *v, struct statvfs *st)
+void attr_statfs(const struct attr_rules *rules, struct statvfs *st)
 {
     *st = (struct statvfs){
         .f_bsize = FS_BLOCK,
         .f_frsize = FS_BLOCK,
-        .f_blocks = v->info->file_bytes / FS_BLOCK + !!(v->info->file_bytes % FS_BLOCK),
-        .f_files = v->info->node_count,
+        .f_blocks = rules->info->file_bytes / FS_BLOCK + !!(rules->info->file_bytes % FS_BLOCK),
+        .f_files = rules->info->node_count,
         .f_namemax = NAME_MAX_BYTES,
         .f_flag = ST_RDONLY | ST_NODEV | ST_NOSUID,
     };
-}
-
-void attr_entry(const struct vfs *v, uint32_t index, struct fuse_entry_param *entry)
-{
-    *entry = (struct fuse_entry_param){
-        .ino = vfs_ino(index),
-        .generation = 1, /* node ids are never used again for something else */
-        .attr_timeout = FOREVER_S,
-        .entry_timeout = FOREVER_S,
-    };
-    attr_fill(v, index, &entry->attr);
 }

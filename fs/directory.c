@@ -13,6 +13,17 @@
  * which is always legal. */
 #define LISTING_MAX (64u * 1024)
 
+void directory_entry(const struct vfs *v, uint32_t index, struct fuse_entry_param *entry)
+{
+    *entry = (struct fuse_entry_param){
+        .ino = vfs_ino(index),
+        .generation = 1, /* node ids are never used again for something else */
+        .attr_timeout = FOREVER_S,
+        .entry_timeout = FOREVER_S,
+    };
+    attr_fill(&v->rules, index, &entry->attr);
+}
+
 void directory_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct vfs *v = vfs_of(req);
@@ -38,7 +49,7 @@ void directory_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         /* Node id 0: the kernel remembers that the name does not exist. */
         entry = (struct fuse_entry_param){ .entry_timeout = FOREVER_S };
     } else {
-        attr_entry(v, index, &entry);
+        directory_entry(v, index, &entry);
         push_note_known(v->pusher, index);
     }
     fuse_reply_entry(req, &entry);
@@ -67,7 +78,7 @@ static size_t add_entry(fuse_req_t req, const struct vfs *v, bool plus, uint64_t
     struct fuse_entry_param entry;
 
     if (plus) {
-        attr_entry(v, index, &entry);
+        directory_entry(v, index, &entry);
         return fuse_add_direntry_plus(req, buf, room, name, &entry, (off_t)(pos + 1));
     }
     entry.attr = (struct stat){

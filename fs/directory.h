@@ -8,6 +8,9 @@
 
 #include "fs/vfs.h"
 
+/* Fills a directory entry with node id, attributes and endless timeouts. */
+void directory_entry(const struct vfs *v, uint32_t index, struct fuse_entry_param *entry);
+
 void directory_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void directory_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                     struct fuse_file_info *fi);

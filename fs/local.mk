@@ -6,8 +6,6 @@ noinst_LIBRARIES += libsftvfs.a
 libsftvfs_a_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS)
 libsftvfs_a_CFLAGS = $(AM_CFLAGS)
 libsftvfs_a_SOURCES = \
-	fs/attr.c \
-	fs/attr.h \
 	fs/directory.c \
 	fs/directory.h \
 	fs/mount.c \
@@ -26,4 +24,6 @@ libsftvfs_a_SOURCES = \
 	$(NULL)
 endif
 
-LIBSFTVFS = libsftvfs.a $(FUSE_LIBS)
+LIBSFTVFS = libsftvfs.a $(LIBSFTOVERLAY) $(FUSE_LIBS)
+
+include $(srcdir)/fs/overlay/local.mk

@@ -70,7 +70,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
         fuse_reply_err(req, ESTALE);
         return;
     }
-    attr_fill(v, vfs_index(ino), &st);
+    attr_fill(&v->rules, vfs_index(ino), &st);
     fuse_reply_attr(req, &st, FOREVER_S);
 }
 
@@ -106,7 +106,7 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
     struct statvfs st;
 
     (void)ino;
-    attr_statfs(vfs_of(req), &st);
+    attr_statfs(&vfs_of(req)->rules, &st);
     fuse_reply_statfs(req, &st);
 }
 
@@ -339,7 +339,7 @@ int mount_run(const struct package *package, struct engine *engine, const struct
 
     if (rc)
         return rc;
-    attr_init(&v);
+    attr_rules_init(&v.rules, package, o->uid, o->gid, o->umask);
     if (read_pending_new(&v.pending) || (o->push && push_new(&v, &v.pusher)))
         rc = err_nomem(e);
     else

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "fetch/engine.h"
+#include "fs/attr.h"
 #include "fs/mount.h"
 #include "src/package.h"
 
@@ -37,7 +38,7 @@ struct vfs {
     struct pusher *pusher;        /* NULL when pushing is off */
     bool source_immediate;        /* reads do not wait, so they need no way to be interrupted */
     bool kernel_skips_open, kernel_skips_opendir; /* after ENOSYS; set at INIT */
-    mode_t dir_mode, file_mode, program_mode;
+    struct attr_rules rules;
     void (*ready)(void *arg);
     void *ready_arg;
 };

@@ -41,6 +41,7 @@ EXTRA_DIST += \
 
 if HAVE_CUNIT
 unit_tests = \
+	tests/test-attr \
 	tests/test-bad-sft \
 	tests/test-cli \
 	tests/test-codec \
@@ -81,7 +82,6 @@ endif
 if HAVE_CUNIT
 if WITH_FUSE
 fs_unit_tests = \
-	tests/test-attr \
 	tests/test-mount-table \
 	tests/test-stream \
 	$(NULL)
@@ -148,8 +148,8 @@ tests_test_osd_CPPFLAGS = $(unit_cppflags)
 tests_test_osd_LDADD = $(unit_ldadd)
 tests_test_osd_SOURCES = tests/test-osd.c tests/unit.h
 
-tests_test_attr_CPPFLAGS = $(unit_cppflags) $(FUSE_CFLAGS)
-tests_test_attr_LDADD = libsftvfs.a $(unit_ldadd)
+tests_test_attr_CPPFLAGS = $(unit_cppflags)
+tests_test_attr_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_attr_SOURCES = tests/test-attr.c tests/unit.h
 
 tests_test_mount_table_CPPFLAGS = $(unit_cppflags)

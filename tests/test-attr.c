@@ -36,8 +36,7 @@ enum { EMPTY_EXE = 1, EXE, DLL, COM, BAT, CMD, TXT, DL, PLAIN, SUB, SUB_READONLY
 
 struct fixture {
     struct package *package;
-    struct mount_options options;
-    struct vfs vfs;
+    struct attr_rules rules;
 };
 
 static struct package *make(void)
@@ -86,12 +85,8 @@ static struct package *make(void)
 
 static void begin(struct fixture *f, mode_t umask)
 {
-    *f = (struct fixture){ .options = { .uid = 1234, .gid = 2345, .umask = umask } };
     f->package = make();
-    f->vfs.package = f->package;
-    f->vfs.info = package_info(f->package);
-    f->vfs.options = &f->options;
-    attr_init(&f->vfs);
+    attr_rules_init(&f->rules, f->package, 1234, 2345, umask);
 }
 
 static void end(struct fixture *f)
@@ -102,7 +97,7 @@ static void end(struct fixture *f)
 static struct stat attr(const struct fixture *f, uint32_t index)
 {
     struct stat st;
-    attr_fill(&f->vfs, index, &st);
+    attr_fill(&f->rules, index, &st);
     return st;
 }
 
@@ -193,21 +188,6 @@ static void attr_has_owner_identity_and_time(void)
     end(&f);
 }
 
-static void attr_entry_lasts(void)
-{
-    struct fixture f;
-    struct fuse_entry_param entry;
-
-    begin(&f, 0);
-    attr_entry(&f.vfs, SUB, &entry);
-    CU_ASSERT_EQUAL(entry.ino, SUB + 1);
-    CU_ASSERT_EQUAL(entry.attr.st_ino, SUB + 1);
-    CU_ASSERT(entry.generation != 0);
-    CU_ASSERT(entry.attr_timeout > 86400);
-    CU_ASSERT(entry.entry_timeout > 86400);
-    end(&f);
-}
-
 static void attr_statfs_is_that_of_a_full_disk(void)
 {
     struct fixture f;
@@ -217,7 +197,7 @@ static void attr_statfs_is_that_of_a_full_disk(void)
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
         bytes += files[i].size;
     begin(&f, 0);
-    attr_statfs(&f.vfs, &st);
+    attr_statfs(&f.rules, &st);
     CU_ASSERT_EQUAL(st.f_bsize, 4096);
     CU_ASSERT_EQUAL(st.f_frsize, 4096);
     CU_ASSERT_EQUAL(st.f_blocks, (bytes + 4095) / 4096);
@@ -237,5 +217,4 @@ UNIT_MAIN("attr",
           TEST(attr_takes_write_from_what_is_read_only),
           TEST(attr_counts_blocks_of_512_bytes),
           TEST(attr_has_owner_identity_and_time),
-          TEST(attr_entry_lasts),
           TEST(attr_statfs_is_that_of_a_full_disk))

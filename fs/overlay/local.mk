@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# libsftoverlay: package and user's changes as one tree. No libfuse, so that the tools have it too.
+
+noinst_LIBRARIES += libsftoverlay.a
+libsftoverlay_a_CPPFLAGS = $(AM_CPPFLAGS)
+libsftoverlay_a_CFLAGS = $(AM_CFLAGS)
+libsftoverlay_a_SOURCES = \
+	fs/attr.c \
+	fs/attr.h \
+	fs/overlay/change.h \
+	fs/overlay/crash_point.h \
+	fs/overlay/data.h \
+	fs/overlay/fd_cache.h \
+	fs/overlay/marker.h \
+	fs/overlay/node.h \
+	fs/overlay/overlay.h \
+	fs/overlay/partial.h \
+	fs/overlay/store.h \
+	fs/overlay/tree.h \
+	$(NULL)
+
+LIBSFTOVERLAY = libsftoverlay.a
