@@ -14,6 +14,8 @@
 #include "src/err.h"
 #include "src/package.h"
 
+struct overlay; /* fs/overlay/overlay.h */
+
 struct mount_options {
     const char *mountpoint;  /* absolute */
     const char *fsname;      /* shown by mount(8) and df; commas and newlines are escaped here */
@@ -23,13 +25,16 @@ struct mount_options {
     mode_t umask;            /* bits taken from 0777 of directories and 0666 of files
                                 (0777 for *.exe, *.dll, *.com, *.bat, *.cmd) */
     bool allow_other;
-    bool case_sensitive;     /* look names up exactly */
+    bool case_sensitive;     /* look names up exactly; the overlay's too */
     bool casefold_flag;      /* answer FS_IOC_GETFLAGS of directories with FS_CASEFOLD_FL */
     bool push;               /* hand small neighbours to the kernel before it asks */
     bool single_thread;
     bool debug;              /* FUSE protocol trace on stderr */
     unsigned readahead_kib;  /* wanted kernel read-ahead; 0 = 1024. Raised beyond the kernel's default
                                 only where permitted */
+    struct overlay *overlay; /* the user's changes, or NULL: the package alone. Borrowed; mount_run()
+                                leaves it open for the caller to close afterwards */
+    bool read_only;          /* nothing may be changed; without an overlay nothing can */
 };
 
 /*
