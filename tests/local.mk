@@ -7,6 +7,8 @@ EXTRA_DIST += \
 	.ci/run \
 	tests/bench/bench.py \
 	tests/bench/dataset.sh \
+	tests/bench/harness.py \
+	tests/bench/overlay.py \
 	tests/bench/run.sh \
 	tests/copy-source.sh \
 	tests/data/configure-summary \

@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The benchmark:  sh tests/bench/run.sh [WORKDIR] [--runs N] [--only REGEX] [--metrics NAME,NAME]
+# The benchmarks:  sh tests/bench/run.sh [--overlay] [WORKDIR] [--runs N] [--only REGEX]
+#                                        [--metrics NAME,NAME]
 #
 # Installs what it needs (Debian packages), builds sftfs, builds a tree of 983 MB from Debian
 # packages, packs it for all contenders with the same block size and codec level, and measures
-# sftfs, kernel squashfs, squashfuse and squashfuse_ll in turns. See bench.py for how and what.
+# sftfs, kernel squashfs, squashfuse and squashfuse_ll in turns: bench.py. With --overlay, changing
+# files: beside the kernel's overlayfs, fuse-overlayfs and libfuse's passthrough example: overlay.py.
 # WORKDIR (default: sftfs-bench in the temporary directory) is kept, so that a second call begins
 # with measuring; it needs 5 GB. Nothing else should run on the machine meanwhile.
 #
@@ -16,6 +18,11 @@ src=$(cd "$(dirname "$0")/../.." && pwd -P)
 . "$src/tests/install.sh"
 policy_ours=
 work=${TMPDIR:-/tmp}/sftfs-bench
+bench=bench.py
+if [ "${1:-}" = --overlay ]; then
+    bench=overlay.py
+    shift
+fi
 case ${1:-} in
 '' | -*) ;;
 *)
@@ -28,7 +35,7 @@ work=$(cd "$work" && pwd -P)
 trap release_services EXIT
 
 # shellcheck disable=SC2086
-install_missing $BUILD_PACKAGES python3 nginx fio squashfs-tools squashfuse binutils-mingw-w64-x86-64
+install_missing $BUILD_PACKAGES python3 nginx fio squashfs-tools squashfuse fuse-overlayfs binutils-mingw-w64-x86-64
 PATH=$PATH:/usr/sbin:/sbin
 
 if [ -z "${SFTFS_BUILD:-}" ]; then
@@ -66,4 +73,11 @@ if [ ! -e "$work/img/tree.sft" ] || [ "$SFTFS_BUILD/sft" -nt "$work/img/tree.sft
         --block-size 64 --name tree
     mv "$work/img/new.sft" "$work/img/tree.sft"
 fi
-as_root env PATH="$PATH" LC_ALL="$LC_ALL" python3 "$src/tests/bench/bench.py" "$work" "$@"
+if [ $bench = overlay.py ] && [ ! -x "$work/passthrough_ll" ]; then
+    # shellcheck disable=SC2046
+    cc -O2 -w -o "$work/passthrough_ll" \
+        /usr/share/doc/libfuse3-dev/examples/passthrough_ll.c $(pkg-config --cflags --libs fuse3)
+fi
+[ -e "$work/app.tar" ] || tar -C "$work/tree/app" -cf "$work/app.tar" python
+as_root env PATH="$PATH" LC_ALL="$LC_ALL" PYTHONDONTWRITEBYTECODE=1 \
+    python3 "$src/tests/bench/$bench" "$work" "$@"
