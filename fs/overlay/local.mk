@@ -7,14 +7,22 @@ libsftoverlay_a_CFLAGS = $(AM_CFLAGS)
 libsftoverlay_a_SOURCES = \
 	fs/attr.c \
 	fs/attr.h \
+	fs/overlay/block_map.c \
+	fs/overlay/block_map.h \
 	fs/overlay/change.h \
 	fs/overlay/crash_point.h \
 	fs/overlay/data.h \
 	fs/overlay/fd_cache.h \
+	fs/overlay/map_file.c \
+	fs/overlay/map_file.h \
 	fs/overlay/marker.h \
 	fs/overlay/node.h \
 	fs/overlay/overlay.h \
+	fs/overlay/partial.c \
 	fs/overlay/partial.h \
+	fs/overlay/partial_change.c \
+	fs/overlay/partial_private.h \
+	fs/overlay/partial_sync.c \
 	fs/overlay/store.h \
 	fs/overlay/tree.h \
 	$(NULL)

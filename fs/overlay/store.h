@@ -47,6 +47,8 @@ struct overlay_store {
     char *package_name;   /* owned; for people */
     char *source;         /* owned; where that version came from, without credentials; "" if unknown */
     _Atomic uint64_t next_work, next_map;
+    _Atomic unsigned open_maps; /* map files kept open (map_file.c) */
+    const uint8_t *boot_id;     /* 16 bytes, for tests; NULL: that of the running kernel */
 };
 
 /* Default place for a package: $XDG_DATA_HOME/sftfs/overlays/GUID or ~/.local/share/... Caller frees. */
