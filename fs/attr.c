@@ -4,6 +4,7 @@
 
 #include "fs/attr.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,6 +64,14 @@ void attr_fill(const struct attr_rules *rules, uint32_t index, struct stat *st)
     if (n->flags & NODE_READONLY)
         st->st_mode &= ~(mode_t)0222;
     st->st_blocks = (blkcnt_t)((uint64_t)st->st_size / STAT_BLOCK + !!(st->st_size % STAT_BLOCK));
+}
+
+int attr_dos(const struct package *package, uint32_t index, char text[ATTR_DOS_MAX])
+{
+    const struct node *n = package_node(package, index);
+    unsigned value = (n->flags & NODE_HIDDEN ? 2u : 0) | (n->flags & NODE_SYSTEM ? 4u : 0);
+
+    return value ? snprintf(text, ATTR_DOS_MAX, "0x%x", value) : -ENODATA;
 }
 
 void attr_statfs(const struct attr_rules *rules, struct statvfs *st)

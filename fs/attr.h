@@ -25,6 +25,12 @@ void attr_rules_init(struct attr_rules *rules, const struct package *package, ui
  * be work proportional to the directory. */
 void attr_fill(const struct attr_rules *rules, uint32_t index, struct stat *st);
 
+/* Value of the extended attribute ATTR_DOS of a node, in the form Samba and Wine use: hexadecimal
+ * text. Returns its length without NUL, or -ENODATA for a node that has none. */
+#define ATTR_DOS     "user.DOSATTRIB"
+#define ATTR_DOS_MAX 8
+int attr_dos(const struct package *package, uint32_t index, char text[ATTR_DOS_MAX]);
+
 /* A full disk of the package's size. */
 void attr_statfs(const struct attr_rules *rules, struct statvfs *st);
 

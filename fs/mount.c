@@ -110,15 +110,6 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
     fuse_reply_statfs(req, &st);
 }
 
-/* DOS attributes in the form Samba and Wine use: hexadecimal text, no NUL. */
-static int dos_attributes(const struct vfs *v, fuse_ino_t ino, char text[8])
-{
-    const struct node *n = package_node(v->package, vfs_index(ino));
-    unsigned value = (n->flags & NODE_HIDDEN ? 2u : 0) | (n->flags & NODE_SYSTEM ? 4u : 0);
-
-    return value ? snprintf(text, 8, "0x%x", value) : -ENODATA;
-}
-
 static void reply_value(fuse_req_t req, const char *value, size_t len, size_t size)
 {
     if (size == 0)
@@ -132,14 +123,15 @@ static void reply_value(fuse_req_t req, const char *value, size_t len, size_t si
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
     struct vfs *v = vfs_of(req);
-    char text[8];
+    char text[ATTR_DOS_MAX];
 
     if (!v->info->has_dos_attributes) {
         fuse_reply_err(req, ENOSYS); /* the kernel never asks again */
         return;
     }
-    int len = vfs_has(v, ino) && !strcmp(name, "user.DOSATTRIB") ? dos_attributes(v, ino, text)
-                                                                 : -ENODATA;
+    int len = vfs_has(v, ino) && !strcmp(name, ATTR_DOS)
+                  ? attr_dos(v->package, vfs_index(ino), text)
+                  : -ENODATA;
     if (len < 0)
         fuse_reply_err(req, -len);
     else
@@ -148,13 +140,13 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 
 static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-    static const char names[] = "user.DOSATTRIB";
+    static const char names[] = ATTR_DOS;
     struct vfs *v = vfs_of(req);
-    char text[8];
+    char text[ATTR_DOS_MAX];
 
     if (!v->info->has_dos_attributes)
         fuse_reply_err(req, ENOSYS);
-    else if (!vfs_has(v, ino) || dos_attributes(v, ino, text) < 0)
+    else if (!vfs_has(v, ino) || attr_dos(v->package, vfs_index(ino), text) < 0)
         reply_value(req, "", 0, size);
     else
         reply_value(req, names, sizeof names, size);

@@ -15,16 +15,28 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/fd_cache.h \
 	fs/overlay/map_file.c \
 	fs/overlay/map_file.h \
+	fs/overlay/ids.c \
+	fs/overlay/ids.h \
+	fs/overlay/look.c \
 	fs/overlay/marker.h \
 	fs/overlay/node.h \
+	fs/overlay/overlay.c \
 	fs/overlay/overlay.h \
 	fs/overlay/partial.c \
 	fs/overlay/partial.h \
 	fs/overlay/partial_change.c \
 	fs/overlay/partial_private.h \
 	fs/overlay/partial_sync.c \
+	fs/overlay/recover.c \
+	fs/overlay/recover.h \
 	fs/overlay/store.h \
+	fs/overlay/table.c \
+	fs/overlay/table.h \
+	fs/overlay/tree.c \
 	fs/overlay/tree.h \
+	fs/overlay/tree_load.c \
+	fs/overlay/tree_paths.c \
+	fs/overlay/tree_private.h \
 	$(NULL)
 
 LIBSFTOVERLAY = libsftoverlay.a

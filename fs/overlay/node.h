@@ -12,6 +12,7 @@
 #include "fs/overlay/fd_cache.h"
 #include "fs/overlay/overlay.h"
 #include "fs/overlay/partial.h"
+#include "src/log.h"
 
 struct overlay_table;
 
@@ -20,6 +21,9 @@ struct overlay_name {
     struct overlay_node *dir;        /* directory it is in */
     struct overlay_node *node;       /* NULL: a whiteout */
     struct overlay_name *next_link;  /* further names of the same node, as far as they were met */
+    struct overlay_name *next_hash;  /* chain of the table */
+    uint32_t hash;                   /* of the folded name */
+    bool at_child;                   /* listed at the place of the package node it covers */
     uint64_t serial;                 /* place in listings; grows, never used again */
     uint32_t covers;                 /* child of dir->lower with the same (folded) name, or NODE_NONE */
     uint16_t len;
@@ -32,6 +36,7 @@ struct overlay_name {
  */
 struct overlay_node {
     uint64_t id, ino;
+    uint64_t upper_ino;          /* inode number in the upper file system; 0: none, or not known yet */
     mode_t type;                 /* S_IFMT bits */
     uint32_t identity;           /* package node whose id it has, or NODE_NONE */
     uint32_t lower;              /* directory: the package directory that shows through, or NODE_NONE.
@@ -68,6 +73,8 @@ struct overlay {
     _Atomic uint32_t *lower_lookups;            /* info->node_count */
     struct overlay_id_table *ids;               /* upper-only nodes by id */
     struct overlay_ino_map *inos;               /* upper-only nodes by upper inode number */
+    struct overlay_node *pending; /* directories whose names were read, but not all nodes found */
+    struct log_limit warnings;
 };
 
 /* Package node INDEX has state here, or NULL. */

@@ -42,6 +42,13 @@ void tree_find(struct overlay *o, const struct tree_dir *dir, const char *name, 
 /* The spelling under which what ENTRY shows is listed. ns shared is enough. */
 const char *tree_spelling(const struct overlay *o, const struct tree_entry *entry);
 
+/* Whether package node CHILD of DIR is shown there, unchanged. ns shared is enough. */
+bool tree_shows_child(struct overlay *o, const struct tree_dir *dir, uint32_t child);
+
+/* What stands for NODE, or for the unchanged package node INDEX. */
+struct overlay_ref tree_ref_of(struct overlay_node *node);
+struct overlay_ref tree_ref_of_package(uint32_t index);
+
 /* Whether directory DIR shows nothing (rmdir, rename over it). Its table is loaded. */
 bool tree_is_empty(struct overlay *o, const struct tree_dir *dir);
 
@@ -57,11 +64,18 @@ void tree_remove_name(struct overlay *o, struct overlay_name *name); /* frees it
  * reserves before it touches the disk, so that disk and memory do not part. */
 int tree_reserve(struct overlay *o, struct overlay_node *dir, size_t len) must_check;
 
-/* A node for package node IDENTITY (NODE_NONE: upper only, INO its upper inode number). It is found by id from now on. */
+/* A node for package node IDENTITY (NODE_NONE: upper only, found by UPPER_INO too, which it needs then; else 0 if it is not
+ * known). It is found by id from now on; it has an upper part, no name, and `lower` as IDENTITY for a directory,
+ * NODE_NONE for others, until the caller says otherwise. */
 int tree_add_node(struct overlay *o, mode_t type, uint32_t identity, uint64_t upper_ino,
                   struct overlay_node **out) must_check;
 /* Takes back a node that never had a name, or frees one that is unlinked and forgotten. */
 void tree_free_node(struct overlay *o, struct overlay_node *node);
+
+/* For a node that has become `unlinked`, or whose last reference may have gone: when it is unlinked and the kernel knows it
+ * no more, its descriptor and map are let go, and the node is freed unless it stands for a package node, of which a
+ * mark stays that it was deleted. Does nothing otherwise. */
+void tree_let_go(struct overlay *o, struct overlay_node *node);
 
 /* An empty table for a directory just made. */
 int tree_new_table(struct overlay *o, struct overlay_node *dir) must_check;
