@@ -54,6 +54,7 @@ unit_tests = \
 	tests/test-engine-threads \
 	tests/test-err \
 	tests/test-exitcode \
+	tests/test-fd-cache \
 	tests/test-fold \
 	tests/test-frames \
 	tests/test-guid \
@@ -64,6 +65,7 @@ unit_tests = \
 	tests/test-json \
 	tests/test-log \
 	tests/test-manifest \
+	tests/test-marker \
 	tests/test-open \
 	tests/test-osd \
 	tests/test-pack-content \
@@ -153,6 +155,14 @@ tests_test_osd_SOURCES = tests/test-osd.c tests/unit.h
 tests_test_attr_CPPFLAGS = $(unit_cppflags)
 tests_test_attr_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_attr_SOURCES = tests/test-attr.c tests/unit.h
+
+tests_test_fd_cache_CPPFLAGS = $(unit_cppflags)
+tests_test_fd_cache_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_fd_cache_SOURCES = tests/test-fd-cache.c tests/unit.h
+
+tests_test_marker_CPPFLAGS = $(unit_cppflags)
+tests_test_marker_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_marker_SOURCES = tests/test-marker.c tests/overlay_dir.h tests/unit.h
 
 tests_test_mount_table_CPPFLAGS = $(unit_cppflags)
 tests_test_mount_table_LDADD = libsftvfs.a $(unit_ldadd)

@@ -10,15 +10,22 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/block_map.c \
 	fs/overlay/block_map.h \
 	fs/overlay/change.h \
+	fs/overlay/crash_point.c \
 	fs/overlay/crash_point.h \
 	fs/overlay/data.h \
+	fs/overlay/fd_cache.c \
 	fs/overlay/fd_cache.h \
 	fs/overlay/map_file.c \
 	fs/overlay/map_file.h \
 	fs/overlay/ids.c \
 	fs/overlay/ids.h \
 	fs/overlay/look.c \
+	fs/overlay/intent.c \
+	fs/overlay/intent.h \
+	fs/overlay/marker.c \
 	fs/overlay/marker.h \
+	fs/overlay/move.c \
+	fs/overlay/move.h \
 	fs/overlay/node.h \
 	fs/overlay/overlay.c \
 	fs/overlay/overlay.h \
@@ -37,6 +44,18 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/tree_load.c \
 	fs/overlay/tree_paths.c \
 	fs/overlay/tree_private.h \
+	fs/overlay/remove_tree.c \
+	fs/overlay/store.c \
+	fs/overlay/store.h \
+	fs/overlay/store_info.c \
+	fs/overlay/store_info.h \
+	fs/overlay/store_lock.c \
+	fs/overlay/store_lock.h \
+	fs/overlay/store_place.c \
+	fs/overlay/store_private.h \
+	fs/overlay/store_temporary.c \
+	fs/overlay/tree.h \
+	fs/overlay/whiteout.c \
 	$(NULL)
 
 LIBSFTOVERLAY = libsftoverlay.a

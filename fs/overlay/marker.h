@@ -54,6 +54,21 @@ struct markers {
 void markers_clear(struct markers *m);
 
 /*
+ * The text of a partial mark, LEN bytes (no NUL needed), into *out (its path to be freed). Only the
+ * one way of writing each value is taken: what is parsed is formatted to the same text again.
+ * -EINVAL, -ENOMEM; *out is zeroed then.
+ */
+int partial_mark_parse(const char *text, size_t len, struct partial_mark *out) must_check;
+
+/* Length of the text put into BUF, NUL-terminated; -EINVAL for a path or size no mark may hold. */
+#define PARTIAL_MARK_MAX (MARKER_PATH_MAX + 128u)
+int partial_mark_format(const struct partial_mark *mark, char buf[PARTIAL_MARK_MAX]) must_check;
+
+/* Whether PATH (LEN bytes) is one that markers may hold: "/a/b", each name one that a package may
+ * have, at most MARKER_PATH_MAX bytes. */
+bool marker_path_ok(const char *path, size_t len);
+
+/*
  * Reads the markers of NAME in directory DIRFD (may be O_PATH; "" is DIRFD itself). ST is its lstat.
  * Only directories and regular files have any. A value that is not of its form is left out and
  * counted as -EINVAL after all others have been read, so that a caller may go on with them.

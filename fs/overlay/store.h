@@ -39,7 +39,8 @@ struct overlay_store {
     enum overlay_access access;
     bool read_only;       /* the file system or the permissions let nobody write; then access is READ */
     bool temporary;       /* removed by overlay_store_close() */
-    bool unclean;         /* whoever had it last did not end in good order */
+    bool unclean;         /* whoever had it last did not end in good order. overlay_open() clears it when it
+                             has looked after that; while it is set, closing leaves it so */
     bool has_exchange;    /* renameat2(RENAME_EXCHANGE) works here */
     struct guid package_guid;
     struct guid version_guid;  /* last used with; all zero when new */
@@ -92,8 +93,13 @@ int overlay_remove_tree(int fd, const char *name) must_check;
  * the file system lets it. -EEXIST when something is there. */
 int overlay_whiteout_create(struct overlay_store *s, int dirfd, const char *name) must_check;
 
-/* The same in work/ under a new name, to be renamed over something. */
+/* The same in work/ under a new name, to be renamed over something: in a directory for which
+ * overlay_whiteout_mark_dir() was called before. */
 int overlay_whiteout_prepare(struct overlay_store *s, char name[WORK_NAME_MAX]) must_check;
+
+/* Notes on directory DIRFD that there may be whiteouts in it, unless that is noted already (cheap then).
+ * overlay_whiteout_create() does so itself. */
+int overlay_whiteout_mark_dir(int dirfd) must_check;
 
 /*
  * Renaming what must leave a whiteout behind onto something that exists takes three steps, which a crash

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Named places where a test ends the process. See crash_point.h. SIGKILL, so that nothing is
+ * flushed, no handler runs and no descriptor is closed in good order. Any thread.
+ */
+#include "config.h"
+
+#include "fs/overlay/crash_point.h"
+
+#ifdef ENABLE_CRASH_POINTS
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Sorted. tests/test-crash-points.sh compares it with the sources. */
+const char *const crash_point_names[] = {
+    "lock-taken",
+    "lock-written",
+    "move-done",
+    "move-intent-written",
+    "move-swapped",
+    "move-target-aside",
+    "move-whiteout-placed",
+    "store-info-written",
+    "store-made",
+    "whiteout-made",
+    NULL,
+};
+
+void crash_point(const char *name)
+{
+    static _Atomic unsigned long passed;
+    const char *wanted = getenv("SFTFS_CRASH_POINT");
+    size_t len = strlen(name);
+
+    if (!wanted || strncmp(wanted, name, len) || (wanted[len] && wanted[len] != ':'))
+        return;
+    unsigned long n = wanted[len] ? strtoul(wanted + len + 1, NULL, 10) : 1;
+    if (atomic_fetch_add(&passed, 1) + 1 < n)
+        return;
+    (void)kill(getpid(), SIGKILL);
+    for (;;)
+        (void)pause(); /* the signal comes to another thread first */
+}
+
+#endif
