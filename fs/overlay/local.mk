@@ -12,6 +12,7 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/change.h \
 	fs/overlay/crash_point.c \
 	fs/overlay/crash_point.h \
+	fs/overlay/data.c \
 	fs/overlay/data.h \
 	fs/overlay/fd_cache.c \
 	fs/overlay/fd_cache.h \

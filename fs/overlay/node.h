@@ -41,7 +41,8 @@ struct overlay_node {
     uint32_t identity;           /* package node whose id it has, or NODE_NONE */
     uint32_t lower;              /* directory: the package directory that shows through, or NODE_NONE.
                                     file: the package file its missing bytes are in, or NODE_NONE */
-    bool has_upper;              /* false: a deleted package node, of which there is nothing in upper */
+    _Atomic bool has_upper;      /* false: a deleted package node, of which there is nothing in upper.
+                                    Read without ns by I/O; set when slot can be opened */
     bool unlinked;               /* has no name any more, here or (by st_nlink) anywhere */
     bool has_mode;               /* MARKER_MODE overrides the upper file's permission bits */
     mode_t mode;
@@ -51,7 +52,11 @@ struct overlay_node {
     struct fd_slot slot;         /* directory: O_PATH; file: O_RDWR, or O_RDONLY where not permitted */
     pthread_mutex_t lock;        /* guards opening of `partial` */
     struct partial *_Atomic partial; /* NULL: plain, or not opened; set once (see needs_partial) */
-    bool is_partial;             /* has MARKER_PARTIAL as of loading or copy-up */
+    _Atomic bool is_partial;     /* has MARKER_PARTIAL as of loading or copy-up; read without ns */
+    _Atomic bool no_set_id;      /* neither set-user-ID nor set-group-ID; whoever changes the mode
+                                    clears this afterwards. No lock */
+    _Atomic bool name_fresh;     /* copied up, made or renamed since its directory was last synced
+                                    (overlay_node_named()). No lock */
     _Atomic uint64_t lookups;    /* kernel references; of nodes with an identity see overlay.lower_lookups */
 };
 
@@ -76,6 +81,12 @@ struct overlay {
     struct overlay_node *pending; /* directories whose names were read, but not all nodes found */
     struct log_limit warnings;
 };
+
+/* To be called when NODE gets a name in the upper layer: syncing it will sync that too. */
+static inline void overlay_node_named(struct overlay_node *node)
+{
+    atomic_store_explicit(&node->name_fresh, true, memory_order_relaxed);
+}
 
 /* Package node INDEX has state here, or NULL. */
 static inline struct overlay_node *overlay_node_of(const struct overlay *o, uint32_t index)

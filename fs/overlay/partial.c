@@ -274,6 +274,16 @@ bool partial_is_untouched(struct partial *p)
     return !atomic_load(&p->touched);
 }
 
+bool partial_is_dirty(struct partial *p)
+{
+    return atomic_load(&p->dirty);
+}
+
+bool partial_is_plain(struct partial *p)
+{
+    return atomic_load(&p->plain);
+}
+
 uint64_t partial_upper_bytes(struct partial *p, uint64_t size)
 {
     struct span64 lower;

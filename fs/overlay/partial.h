@@ -109,6 +109,12 @@ bool partial_needs_lower(struct partial *p);
  * that was changed back. */
 bool partial_is_untouched(struct partial *p);
 
+/* Whether something was changed since the last partial_sync(). */
+bool partial_is_dirty(struct partial *p);
+
+/* Whether partial_finish() was done. */
+bool partial_is_plain(struct partial *p);
+
 /* For a file that needs the package no more: syncs its data, removes marker and map. The file is
  * plain now; P stays usable (others may be at it) and goes on as a file without lower bytes.
  * Idempotent. -EINVAL while bytes are missing. */

@@ -217,6 +217,7 @@ ssize_t partial_write(struct partial *p, int fd, const void *data, size_t len, u
         return done ? (ssize_t)done : failed;
     }
     pthread_mutex_lock(&p->lock);
+    atomic_store(&p->dirty, true);
     ssize_t n = write_locked(p, fd, data, len, off);
     pthread_mutex_unlock(&p->lock);
     return n;
@@ -261,6 +262,7 @@ int partial_fill(struct partial *p, int fd, uint64_t off, const void *data, size
     if (atomic_load(&p->plain))
         return 0;
     pthread_mutex_lock(&p->lock);
+    atomic_store(&p->dirty, true);
     int rc = fill_locked(p, fd, off, data, len);
     pthread_mutex_unlock(&p->lock);
     return rc;
@@ -310,6 +312,7 @@ int partial_truncate(struct partial *p, int fd, uint64_t size)
     if (size > INT64_MAX)
         return -EFBIG;
     pthread_mutex_lock(&p->lock);
+    atomic_store(&p->dirty, true);
     int rc = 0;
     if (!atomic_load(&p->plain))
         rc = truncate_locked(p, fd, size);
@@ -365,6 +368,7 @@ int partial_fallocate(struct partial *p, int fd, int mode, uint64_t off, uint64_
     if (add_overflows(off, len, &end) || end > INT64_MAX)
         return -EFBIG;
     pthread_mutex_lock(&p->lock);
+    atomic_store(&p->dirty, true);
     int rc = 0;
     if (!atomic_load(&p->plain))
         rc = fallocate_locked(p, fd, mode, off, len);

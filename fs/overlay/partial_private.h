@@ -17,6 +17,7 @@ struct partial {
     struct block_states states;   /* changed under lock */
     _Atomic uint64_t upper_units; /* those not LOWER below the limit; changed under lock */
     _Atomic bool touched;         /* contents or size may differ from the package's */
+    _Atomic bool dirty;           /* changed since the last sync began */
     _Atomic bool plain;           /* the marker is gone */
     pthread_mutex_t lock;         /* orders writers */
     pthread_mutex_t sync_lock;    /* one sync at a time; taken before lock */

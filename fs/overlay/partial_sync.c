@@ -32,6 +32,7 @@ static int turn_units(struct partial *p, enum block_state from, enum block_state
 static uint64_t sync_begins(struct partial *p, bool *fresh)
 {
     pthread_mutex_lock(&p->lock);
+    atomic_store(&p->dirty, false);
     uint64_t number = keeps_map(p) ? p->map.number : 0;
     *fresh = p->map.fresh;
     (void)turn_units(p, BLOCK_WRITTEN, BLOCK_SYNCING, false); /* cannot fail without PUT */
@@ -79,6 +80,8 @@ int partial_sync(struct partial *p, int fd)
         rc = -errno;
     CRASH_POINT("data-synced");
     rc = sync_ends(p, number, rc);
+    if (rc)
+        atomic_store(&p->dirty, true);
     pthread_mutex_unlock(&p->sync_lock);
     return rc;
 }
