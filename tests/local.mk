@@ -301,6 +301,23 @@ check_PROGRAMS += tests/http-check
 tests_http_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)
 tests_http_check_SOURCES = tests/http-check.c
 
+# The model test of the overlay, for the scripts tests/it-05*.sh.
+dist_check_SCRIPTS += tests/test-model.sh
+TESTS += tests/test-model.sh
+check_PROGRAMS += tests/model/model
+tests_model_model_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
+tests_model_model_LDADD = $(LIBSFT)
+tests_model_model_SOURCES = \
+	tests/model/choose.c \
+	tests/model/compare.c \
+	tests/model/model.c \
+	tests/model/model.h \
+	tests/model/run.c \
+	tests/model/run_file.c \
+	tests/model/run_name.c \
+	tests/model/side.c \
+	$(NULL)
+
 tests_test_engine_CPPFLAGS = $(unit_cppflags)
 tests_test_engine_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_engine_SOURCES = tests/test-engine.c tests/engine_fixture.h tests/unit.h
