@@ -71,6 +71,8 @@ unit_tests = \
 	tests/test-pack-content \
 	tests/test-pack-plan \
 	tests/test-pack-tree \
+	tests/test-overlay-look \
+	tests/test-overlay-tree \
 	tests/test-package \
 	tests/test-package-builder \
 	tests/test-samples \
@@ -163,6 +165,16 @@ tests_test_fd_cache_SOURCES = tests/test-fd-cache.c tests/unit.h
 tests_test_marker_CPPFLAGS = $(unit_cppflags)
 tests_test_marker_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_marker_SOURCES = tests/test-marker.c tests/overlay_dir.h tests/unit.h
+# An overlay over a small package, with an upper directory made by hand.
+overlay_fixture_sources = tests/overlay_dir.h tests/overlay_fixture.h $(make_sft_sources)
+
+tests_test_overlay_tree_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_tree_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_tree_SOURCES = tests/test-overlay-tree.c tests/unit.h $(overlay_fixture_sources)
+
+tests_test_overlay_look_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_look_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_look_SOURCES = tests/test-overlay-look.c tests/unit.h $(overlay_fixture_sources)
 
 tests_test_mount_table_CPPFLAGS = $(unit_cppflags)
 tests_test_mount_table_LDADD = libsftvfs.a $(unit_ldadd)

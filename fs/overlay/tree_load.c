@@ -68,16 +68,14 @@ static void warn(struct overlay *o, const struct overlay_node *dir, const char *
     if (!log_limit_allows(&o->warnings, &suppressed))
         return;
     auto_free char *path = tree_upper_path(o, dir);
-    char printable[64];
+    bool text = !name_check(name, strlen(name), NULL);
+    char printable[NAME_MAX_BYTES + 1];
     size_t len = 0;
-    for (; name[len] && len < sizeof printable - 1; len++) {
-        unsigned char c = (unsigned char)name[len];
-        printable[len] = c < 0x20 || c == 0x7f ? '?' : name[len];
-    }
+    for (; name[len] && len < sizeof printable - 1; len++)
+        printable[len] = text || (name[len] >= 0x20 && name[len] < 0x7f) ? name[len] : '?';
     printable[len] = '\0';
-    log_warning("overlay", "%s/%s%s%s: %s suppressed=%u", o->store->path, path ? path : "?",
-                path && *path ? "/" : "", len == strlen(name) ? printable : "(a long name)", what,
-                suppressed);
+    log_warning("overlay", "%s/files/%s%s%s: %s suppressed=%u", o->store->path, path ? path : "?",
+                path && *path ? "/" : "", printable, what, suppressed);
 }
 
 /* ---- reading names ---- */
