@@ -68,6 +68,8 @@ unit_tests = \
 	tests/test-marker \
 	tests/test-open \
 	tests/test-osd \
+	tests/test-overlay-move \
+	tests/test-overlay-store \
 	tests/test-pack-content \
 	tests/test-pack-plan \
 	tests/test-pack-tree \
@@ -176,6 +178,14 @@ tests_test_overlay_look_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_look_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_overlay_look_SOURCES = tests/test-overlay-look.c tests/unit.h $(overlay_fixture_sources)
 
+tests_test_overlay_move_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_move_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_move_SOURCES = tests/test-overlay-move.c tests/overlay_dir.h tests/unit.h
+
+tests_test_overlay_store_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_store_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_store_SOURCES = tests/test-overlay-store.c tests/overlay_dir.h tests/unit.h
+
 tests_test_mount_table_CPPFLAGS = $(unit_cppflags)
 tests_test_mount_table_LDADD = libsftvfs.a $(unit_ldadd)
 tests_test_mount_table_SOURCES = tests/test-mount-table.c tests/unit.h
@@ -233,6 +243,7 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz-href \
 	tests/fuzz/fuzz-manifest \
 	tests/fuzz/fuzz-osd \
+	tests/fuzz/fuzz-overlay-marker \
 	tests/fuzz/fuzz-http-reply \
 	tests/fuzz/make-seeds \
 	$(NULL)
@@ -266,6 +277,11 @@ tests_fuzz_fuzz_osd_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_osd_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_osd_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_osd_SOURCES = tests/fuzz/fuzz-osd.c tests/fuzz/fuzz.h
+
+tests_fuzz_fuzz_overlay_marker_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_overlay_marker_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_overlay_marker_LDADD = $(LIBSFTOVERLAY) $(fuzz_ldadd)
+tests_fuzz_fuzz_overlay_marker_SOURCES = tests/fuzz/fuzz-overlay-marker.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_http_reply_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_http_reply_LDFLAGS = $(fuzz_ldflags)
@@ -343,8 +359,8 @@ tests_test_engine_threads_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_engine_threads_SOURCES = tests/test-engine-threads.c tests/engine_fixture.h tests/unit.h
 
 # --help and the man pages say the same.
-dist_check_SCRIPTS += tests/test-manpages.sh
-TESTS += tests/test-manpages.sh
+dist_check_SCRIPTS += tests/test-manpages.sh tests/test-crash-points.sh
+TESTS += tests/test-manpages.sh tests/test-crash-points.sh
 
 tests_test_pack_content_CPPFLAGS = $(unit_cppflags)
 tests_test_pack_content_LDADD = $(unit_ldadd)
