@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A directory of a test's own on a file system with user extended attributes, in $TMPDIR or /var/tmp. Where
- * neither has them, overlay_dir_make() says so and returns false, and the test is passed over.
+ * A directory of a test's own on a file system with user extended attributes, in $TMPDIR or
+ * /var/tmp. Where neither has them, overlay_dir_make() says so and returns false, and the test is
+ * passed over.
  */
 #ifndef TESTS_OVERLAY_DIR_H
 #define TESTS_OVERLAY_DIR_H

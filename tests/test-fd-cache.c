@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Unit tests of fs/overlay/fd_cache.c: what stays open, what is closed, and that no two are mixed up. */
+/* Unit tests of fs/overlay/fd_cache.c: what stays open, what is closed, nothing mixed up. */
 #include "config.h"
 
 #include "fs/overlay/fd_cache.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Unit tests of fs/overlay/marker.c: what is believed of an upper layer's attributes, and what not. */
+/* Unit tests of fs/overlay/marker.c: what is believed of an upper layer's attributes. */
 #include "config.h"
 
 #include "fs/overlay/marker.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Unit tests of what is done in the directory of an overlay (fs/overlay/whiteout.c, move.c, intent.c,
- * remove_tree.c), also with the process killed between any two steps.
+ * Unit tests of what is done in the directory of an overlay (fs/overlay/whiteout.c, move.c,
+ * intent.c, remove_tree.c), also with the process killed between any two steps.
  */
 #include "config.h"
 

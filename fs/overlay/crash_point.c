@@ -17,15 +17,26 @@
 
 /* Sorted. tests/test-crash-points.sh compares it with the sources. */
 const char *const crash_point_names[] = {
+    "data-synced",
+    "file-cut",
+    "finish-synced",
+    "finish-unmarked",
+    "limit-recorded",
     "lock-taken",
     "lock-written",
+    "map-created",
+    "map-named",
+    "map-states-judged",
     "move-done",
     "move-intent-written",
     "move-swapped",
     "move-target-aside",
     "move-whiteout-placed",
+    "range-zeroed",
     "store-info-written",
     "store-made",
+    "unit-filled",
+    "unit-written",
     "whiteout-made",
     NULL,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What is written down before a change that takes several steps, so that the next one to open the
- * overlay can complete it: small text files work/intent-N. A file under such a name is complete and on
- * the disk. Its content may come from anybody: paths are checked, numbers too. Only for fs/overlay/.
+ * overlay can complete it: small text files work/intent-N. A file under such a name is complete and
+ * on the disk. Its content may come from anybody: paths are checked, numbers too. Only for
+ * fs/overlay/.
  */
 #ifndef FS_OVERLAY_INTENT_H
 #define FS_OVERLAY_INTENT_H
@@ -28,7 +29,8 @@ char *intent_format(const struct intent *i);
 int intent_parse(const char *text, size_t len, struct intent *out) must_check;
 
 /* Writes I under a new name, which is put into NAME. It is on the disk afterwards. */
-int intent_write(struct overlay_store *s, const struct intent *i, char name[WORK_NAME_MAX]) must_check;
+int intent_write(struct overlay_store *s, const struct intent *i,
+                 char name[WORK_NAME_MAX]) must_check;
 
 int intent_read(struct overlay_store *s, const char *name, struct intent *out) must_check;
 

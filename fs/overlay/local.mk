@@ -16,13 +16,13 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/data.h \
 	fs/overlay/fd_cache.c \
 	fs/overlay/fd_cache.h \
-	fs/overlay/map_file.c \
-	fs/overlay/map_file.h \
 	fs/overlay/ids.c \
 	fs/overlay/ids.h \
-	fs/overlay/look.c \
 	fs/overlay/intent.c \
 	fs/overlay/intent.h \
+	fs/overlay/look.c \
+	fs/overlay/map_file.c \
+	fs/overlay/map_file.h \
 	fs/overlay/marker.c \
 	fs/overlay/marker.h \
 	fs/overlay/move.c \
@@ -37,14 +37,6 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/partial_sync.c \
 	fs/overlay/recover.c \
 	fs/overlay/recover.h \
-	fs/overlay/store.h \
-	fs/overlay/table.c \
-	fs/overlay/table.h \
-	fs/overlay/tree.c \
-	fs/overlay/tree.h \
-	fs/overlay/tree_load.c \
-	fs/overlay/tree_paths.c \
-	fs/overlay/tree_private.h \
 	fs/overlay/remove_tree.c \
 	fs/overlay/store.c \
 	fs/overlay/store.h \
@@ -55,7 +47,13 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/store_place.c \
 	fs/overlay/store_private.h \
 	fs/overlay/store_temporary.c \
+	fs/overlay/table.c \
+	fs/overlay/table.h \
+	fs/overlay/tree.c \
 	fs/overlay/tree.h \
+	fs/overlay/tree_load.c \
+	fs/overlay/tree_paths.c \
+	fs/overlay/tree_private.h \
 	fs/overlay/whiteout.c \
 	$(NULL)
 

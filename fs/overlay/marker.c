@@ -39,7 +39,7 @@ static bool proc_is_missing(void)
     return access("/proc/self/fd", F_OK) != 0;
 }
 
-/* NAME opened so that the f*xattr() calls take it. Links and devices cannot have user attributes. */
+/* NAME opened so that the f*xattr() calls take it. Links and devices have no user attributes. */
 static int open_plainly(int dirfd, const char *name, int no_attributes)
 {
     int fd = openat(dirfd, *name ? name : ".", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

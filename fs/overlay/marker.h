@@ -30,7 +30,8 @@
  * daemon can go on using it: octal. */
 #define MARKER_MODE     "user.sftfs.mode"
 
-#define MARKER_PATH_MAX 3500u /* bytes of a package path in a marker; ext4 has 4 KiB for all of them */
+/* Bytes of a package path in a marker; ext4 has 4 KiB for all of them. */
+#define MARKER_PATH_MAX 3500u
 
 /* Value of MARKER_PARTIAL as text: "1 size=N content=HEX32 map=HEX16|none path=/a/b". */
 struct partial_mark {
@@ -69,30 +70,34 @@ int partial_mark_format(const struct partial_mark *mark, char buf[PARTIAL_MARK_M
 bool marker_path_ok(const char *path, size_t len);
 
 /*
- * Reads the markers of NAME in directory DIRFD (may be O_PATH; "" is DIRFD itself). ST is its lstat.
- * Only directories and regular files have any. A value that is not of its form is left out and
- * counted as -EINVAL after all others have been read, so that a caller may go on with them.
+ * Reads the markers of NAME in directory DIRFD (may be O_PATH; "" is DIRFD itself). ST is its
+ * lstat. Only directories and regular files have any. A value that is not of its form is left out
+ * and counted as -EINVAL after all others have been read, so that a caller may go on with them.
  * Returns 0 or a negative errno; *out is always to be cleared.
  */
-int markers_read(int dirfd, const char *name, const struct stat *st, struct markers *out) must_check;
+int markers_read(int dirfd, const char *name, const struct stat *st,
+                 struct markers *out) must_check;
 
 /* Cheap question for a listing: whether NAME has markers at all. */
 int markers_any(int dirfd, const char *name, bool *any) must_check;
 
-/* Set or remove one on an open file or directory (not O_PATH), or by name in a directory with the _at form. */
+/* Set or remove one on an open file or directory (not O_PATH), or by name in a directory with the
+ * _at form. Removing one that is absent is fine. */
 int marker_set(int fd, const char *marker, const char *value) must_check;
 int marker_set_at(int dirfd, const char *name, const char *marker, const char *value) must_check;
-int marker_remove_at(int dirfd, const char *name, const char *marker) must_check; /* absent is fine */
+int marker_remove_at(int dirfd, const char *name, const char *marker) must_check;
 int marker_set_partial(int fd, const struct partial_mark *mark) must_check;
 
-/* Whether an attribute is one of ours, which users neither see nor set: user.overlay.*, user.sftfs.* */
+/* Whether an attribute is one of ours, which users neither see nor set: user.overlay.* and
+ * user.sftfs.*. */
 bool marker_is_reserved(const char *xattr_name);
 
 /* getxattr/setxattr/listxattr/removexattr on NAME in DIRFD without following links and without
  * opening it (through /proc/self/fd); negative errno. */
 ssize_t xattr_get_at(int dirfd, const char *name, const char *xattr, void *buf, size_t size);
 ssize_t xattr_list_at(int dirfd, const char *name, char *buf, size_t size);
-int xattr_set_at(int dirfd, const char *name, const char *xattr, const void *value, size_t size, int flags) must_check;
+int xattr_set_at(int dirfd, const char *name, const char *xattr, const void *value, size_t size,
+                 int flags) must_check;
 int xattr_remove_at(int dirfd, const char *name, const char *xattr) must_check;
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Renaming onto something that exists and leaving a whiteout behind: overlay_move_with_whiteout() in
- * store.h. The steps:
+ * Renaming onto something that exists and leaving a whiteout behind: overlay_move_with_whiteout()
+ * in store.h. The steps:
  *
- *   1. the intent is written down and synced: from here on the move happens, if need be at next open
+ *   1. the intent is written down and synced: from here on the move happens, if need be later
  *   2. FROM and TO are exchanged (without RENAME_EXCHANGE: TO is moved into work/, FROM to TO)
  *   3. a whiteout made before is renamed over what is at FROM now
  *   4. the intent is removed, then what TO was
@@ -270,7 +270,8 @@ int move_complete(struct overlay_store *s, const char *name)
     if (!rc)
         rc = find(s, i.to, &j.to);
     if (is_gone(rc)) {
-        log_warning("overlay", "a rename of %s to %s that was begun has lost its place", i.from, i.to);
+        log_warning("overlay", "a rename of %s to %s that was begun has lost its place", i.from,
+                    i.to);
         rc = unlinkat(s->work_fd, name, 0) && errno != ENOENT ? -errno : 0;
     } else if (!rc) {
         rc = overlay_whiteout_mark_dir(j.from.dir);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Removing a directory with all that is below it, however deep: see overlay_remove_tree() in store.h.
+ * Removing a directory with all that is below it, however deep: see overlay_remove_tree() in
+ * store.h.
  *
  * No recursion, and never more than two directories open: what is in a subdirectory and is itself a
  * directory that is not empty is moved up into the top one, which is gone through until nothing is

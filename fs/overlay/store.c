@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Opening and closing the directory of an overlay. See store.h; whiteout.c, move.c and remove_tree.c
- * have the operations on it.
+ * Opening and closing the directory of an overlay. See store.h; whiteout.c, move.c and
+ * remove_tree.c have the operations on it.
  *
  * What is somebody else's is found out before anything is touched; everything about the content is
  * decided with the lock held. DIR/overlay is the first thing made, so that a directory is either an

@@ -28,8 +28,9 @@ struct store_info {
 
 void store_info_clear(struct store_info *i);
 
-/* LEN bytes of text. ERR_CORRUPT, ERR_UNSUPPORTED (a newer layout). *out is always to be cleared. */
-int store_info_parse(const char *text, size_t len, struct store_info *out, struct err *e) must_check;
+/* LEN bytes of text. ERR_CORRUPT, ERR_UNSUPPORTED (newer layout). *out is always to be cleared. */
+int store_info_parse(const char *text, size_t len, struct store_info *out,
+                     struct err *e) must_check;
 
 /* The text; caller frees. Control characters in values become '?'. NULL without memory. */
 char *store_info_format(const struct store_info *i);

@@ -198,7 +198,8 @@ int store_place_check(int fd, const char *path, const char *mountpoint, bool wri
     fs_type(fd, type);
     if (!strcmp(type, "fuse.sftfs"))
         return err_set(e, ERR_INVALID,
-                       "the overlay %s is inside a package that sftfs has mounted; " ELSEWHERE, path);
+                       "the overlay %s is inside a package that sftfs has mounted; " ELSEWHERE,
+                       path);
     int rc = check_mountpoint(path, mountpoint, e);
     return rc || !write ? rc : check_attributes(fd, path, type, e);
 }

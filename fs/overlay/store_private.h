@@ -18,15 +18,15 @@ int store_open(const char *path, enum overlay_access access, bool temporary,
                struct err *e) must_check;
 
 /*
- * Opens the directory at PATH; makes it with CREATE when it is not there (*made), and what is above it in
- * the default place. *absolute is its name without links, to be freed.
+ * Opens the directory at PATH; makes it with CREATE when it is not there (*made), and what is above
+ * it in the default place. *absolute is its name without links, to be freed.
  */
 int store_place_open(const char *path, bool create, int *fd, char **absolute, bool *made,
                      struct err *e) must_check;
 
 /*
- * Whether an overlay may be in directory FD, called PATH: not in a mount of ours, nor above or below
- * MOUNTPOINT (may be NULL). With WRITE it must take user attributes.
+ * Whether an overlay may be in directory FD, called PATH: not in a mount of ours, nor above or
+ * below MOUNTPOINT (may be NULL). With WRITE it must take user attributes.
  */
 int store_place_check(int fd, const char *path, const char *mountpoint, bool write,
                       struct err *e) must_check;

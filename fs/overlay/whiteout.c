@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whiteouts: see store.h. One empty file with the marker is made in work/ when the first is wanted, and
- * linked wherever a name is to be hidden: one system call and no inode each. A file system that
+ * Whiteouts: see store.h. One empty file with the marker is made in work/ when the first is wanted,
+ * and linked wherever a name is to be hidden: one system call and no inode each. A file system that
  * cannot link, or not as often, gets further files.
  *
  * Any thread: two that make the file at the same time make two, of which one stays.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: the texts an overlay's directory may hold, which anybody may have written: the mark of a
- * partial file, DIR/overlay, an intent. What is taken must be written again as it was read.
+ * Fuzz target: the texts an overlay's directory may hold, which anybody may have written: the mark
+ * of a partial file, DIR/overlay, an intent. What is taken must be written again as it was read.
  */
 #include "config.h"
 
