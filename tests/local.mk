@@ -34,8 +34,11 @@ EXTRA_DIST += \
 	tests/it-044-bulk.sh \
 	tests/it-045-property.sh \
 	tests/it-046-mount-stress.sh \
+	tests/it-055-overlay-model.sh \
+	tests/it-056-overlay-crash.sh \
 	tests/lib.sh \
 	tests/odd-http-server.py \
+	tests/remount.sh \
 	tests/run.sh \
 	tests/summary.sh \
 	tests/tree.py \

@@ -6,9 +6,11 @@
 #include "config.h"
 
 #include <locale.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "fs/overlay/crash_point.h"
 #include "src/log.h"
 #include "tools/mount_common.h"
 
@@ -155,6 +157,20 @@ static int run(struct sftfs *f, const struct cli_command *c, int argc, char **ar
     return (int)daemon_run("sftfs", f->foreground, false, body, f);
 }
 
+/* For tests, which choose among them: not an option for people, so not in the help. */
+static bool lists_crash_points(int argc, char **argv)
+{
+#ifdef ENABLE_CRASH_POINTS
+    if (argc == 2 && !strcmp(argv[1], "--crash-points")) {
+        for (const char *const *name = crash_point_names; *name; name++)
+            (void)puts(*name);
+        return true;
+    }
+#endif
+    (void)argc, (void)argv;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     const char *slash = argc ? strrchr(argv[0], '/') : NULL;
@@ -163,6 +179,8 @@ int main(int argc, char **argv)
     struct sftfs f = { .location = NULL };
     int status;
 
+    if (lists_crash_points(argc, argv))
+        return EXITCODE_OK;
     (void)setlocale(LC_CTYPE, "");
     mount_setup_init(&f.setup, "sftfs");
     status = run(&f, helper ? &helper_command : &command, argc, argv);

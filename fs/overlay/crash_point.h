@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Named places between two steps of a change, where a test can end the process as SIGKILL or a
- * power cut would: SFTFS_CRASH_POINT=NAME or NAME:N (the Nth time it is passed). Only in builds
+ * power cut would: SFTFS_CRASH_POINT=NAME or NAME:N (the Nth time it is passed); the
+ * name is added to the file SFTFS_CRASH_LOG, if that is set. Only in builds
  * configured with --enable-crash-points; nothing is left of them in others. Every name stands in
  * the list in crash_point.c, which `sftfs --crash-points` prints in such builds.
  */
