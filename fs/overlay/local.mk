@@ -7,12 +7,16 @@ libsftoverlay_a_CFLAGS = $(AM_CFLAGS)
 libsftoverlay_a_SOURCES = \
 	fs/attr.c \
 	fs/attr.h \
+	fs/overlay/attributes.c \
 	fs/overlay/block_map.c \
 	fs/overlay/block_map.h \
+	fs/overlay/change.c \
 	fs/overlay/change.h \
+	fs/overlay/copy_up.c \
 	fs/overlay/crash_point.c \
 	fs/overlay/crash_point.h \
 	fs/overlay/data.c \
+	fs/overlay/create.c \
 	fs/overlay/data.h \
 	fs/overlay/fd_cache.c \
 	fs/overlay/fd_cache.h \
@@ -37,7 +41,9 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/partial_sync.c \
 	fs/overlay/recover.c \
 	fs/overlay/recover.h \
+	fs/overlay/remove.c \
 	fs/overlay/remove_tree.c \
+	fs/overlay/rename.c \
 	fs/overlay/store.c \
 	fs/overlay/store.h \
 	fs/overlay/store_info.c \

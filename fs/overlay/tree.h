@@ -102,4 +102,7 @@ int tree_package_path(const struct overlay *o, uint32_t index, char **out) must_
 /* Attributes of an upper node as shown: lstat of it, with node's id, mode override, st_nlink 1 for directories. ns shared. */
 int tree_stat(struct overlay *o, struct overlay_node *node, struct stat *st) must_check;
 
+/* Makes of ST, as lstat(2) gave it for the upper file of NODE, what tree_stat() gives. */
+void tree_show_stat(const struct overlay_node *node, struct stat *st);
+
 #endif

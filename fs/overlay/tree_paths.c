@@ -270,16 +270,8 @@ int tree_lstat(struct overlay *o, struct overlay_node *node, struct stat *st)
     return rc;
 }
 
-int tree_stat(struct overlay *o, struct overlay_node *node, struct stat *st)
+void tree_show_stat(const struct overlay_node *node, struct stat *st)
 {
-    int rc = tree_lstat(o, node, st);
-
-    if (rc == -ENOENT)
-        rc = -ESTALE; /* taken away by somebody else */
-    if (rc)
-        return rc;
-    if ((st->st_mode & S_IFMT) != node->type)
-        return -ESTALE;
     st->st_ino = (ino_t)node->ino;
     if (node->has_mode)
         st->st_mode = (st->st_mode & S_IFMT) | (node->mode & 07777);
@@ -291,5 +283,18 @@ int tree_stat(struct overlay *o, struct overlay_node *node, struct stat *st)
         st->st_blocks = (blkcnt_t)((uint64_t)st->st_size / STAT_BLOCK +
                                    !!(st->st_size % STAT_BLOCK));
     }
+}
+
+int tree_stat(struct overlay *o, struct overlay_node *node, struct stat *st)
+{
+    int rc = tree_lstat(o, node, st);
+
+    if (rc == -ENOENT)
+        rc = -ESTALE; /* taken away by somebody else */
+    if (rc)
+        return rc;
+    if ((st->st_mode & S_IFMT) != node->type)
+        return -ESTALE;
+    tree_show_stat(node, st);
     return 0;
 }

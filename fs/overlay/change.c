@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the changes have in common. See change.h. */
+#include "config.h"
+
+#include "fs/overlay/change.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/overlay/crash_point.h"
+#include "src/fold.h"
+#include "src/log.h"
+
+int change_begin(struct overlay *o)
+{
+    if (o->store->access != OVERLAY_WRITE || o->store->read_only)
+        return -EROFS;
+    return -pthread_rwlock_wrlock(&o->ns);
+}
+
+void change_end(struct overlay *o)
+{
+    (void)pthread_rwlock_unlock(&o->ns);
+}
+
+/* ---- names ---- */
+
+static void look(struct overlay *o, struct change_place *place, const char *name)
+{
+    tree_find(o, &place->dir, name, &place->entry);
+    if (!place->entry.ref.id)
+        return;
+    const char *spelling = tree_spelling(o, &place->entry);
+    if (spelling != place->name)
+        (void)snprintf(place->name, sizeof place->name, "%s", spelling); /* names fit */
+    /* An 8.3 name only leads to the long one: it is that name which is changed. */
+    if (place->entry.ref.short_name)
+        tree_find(o, &place->dir, place->name, &place->entry);
+}
+
+int change_find(struct overlay *o, uint64_t parent, const char *name, struct change_place *out)
+{
+    size_t len = strlen(name);
+
+    *out = (struct change_place){ .dir.lower = NODE_NONE };
+    int rc = tree_dir(o, parent, &out->dir);
+    if (rc)
+        return rc;
+    if (len > NAME_MAX_BYTES)
+        return -ENAMETOOLONG;
+    memcpy(out->name, name, len + 1);
+    look(o, out, name);
+    return 0;
+}
+
+void change_find_again(struct overlay *o, struct change_place *place)
+{
+    char name[NAME_MAX_BYTES + 1];
+
+    memcpy(name, place->name, sizeof name);
+    if (!place->dir.node && place->dir.lower != NODE_NONE)
+        place->dir.node = overlay_node_of(o, place->dir.lower);
+    look(o, place, name);
+}
+
+int change_name_check(const char *name)
+{
+    return name_check(name, strlen(name), NULL) ? -EINVAL : 0;
+}
+
+mode_t change_type(const struct overlay *o, const struct overlay_ref *ref)
+{
+    if (ref->node)
+        return ref->node->type;
+    return package_node(o->package, ref->lower)->flags & NODE_DIR ? S_IFDIR : S_IFREG;
+}
+
+/* ---- attributes ---- */
+
+mode_t change_physical_mode(const struct overlay *o, mode_t type, mode_t wanted)
+{
+    wanted &= 07777;
+    if (o->privileged)
+        return wanted;
+    if (S_ISDIR(type))
+        return wanted | 0700;
+    return S_ISREG(type) ? wanted | 0600 : wanted;
+}
+
+int change_set_mode(struct overlay *o, int fd, mode_t type, mode_t physical, mode_t wanted,
+                    struct overlay_node *node)
+{
+    mode_t next = change_physical_mode(o, type, wanted);
+    char text[8];
+
+    wanted &= 07777;
+    /* While there is a marker it is what counts, so it comes first and goes last. */
+    if (next != wanted) {
+        (void)snprintf(text, sizeof text, "%04o", (unsigned)wanted);
+        int rc = marker_set(fd, MARKER_MODE, text);
+        if (rc)
+            return rc;
+        if (node) {
+            node->has_mode = true;
+            node->mode = wanted;
+        }
+    }
+    if (next != (physical & 07777) && fchmod(fd, next))
+        return -errno;
+    if (next == wanted && node && node->has_mode) {
+        int rc = marker_remove_at(fd, "", MARKER_MODE);
+        if (rc)
+            return rc;
+        node->has_mode = false;
+    }
+    return 0;
+}
+
+void change_keep_times(int dirfd, struct timespec times[2])
+{
+    struct stat st;
+
+    times[0].tv_nsec = times[1].tv_nsec = UTIME_OMIT;
+    if (fstatat(dirfd, "", &st, AT_EMPTY_PATH))
+        return;
+    times[0] = st.st_atim;
+    times[1] = st.st_mtim;
+}
+
+void change_restore_times(int dirfd, const struct timespec times[2])
+{
+    /* Of what is not ours the times cannot be set; then they show that something was written. */
+    if (times[1].tv_nsec != UTIME_OMIT)
+        (void)utimensat(dirfd, ".", times, 0);
+}
+
+/* ---- what loses its name ---- */
+
+bool change_is_used(const struct overlay *o, const struct overlay_ref *ref)
+{
+    if (ref->lower != NODE_NONE)
+        return atomic_load(&o->lower_lookups[ref->lower]) > 0;
+    return ref->node && atomic_load(&ref->node->lookups) > 0;
+}
+
+static void release(struct overlay *o, struct change_doom *d)
+{
+    if (!d->pinned)
+        return;
+    if (S_ISDIR(d->node->type))
+        tree_unpin_dir(o, d->node);
+    else
+        tree_unpin_file(o, d->node);
+    d->pinned = false;
+}
+
+/* What is in use stays usable without a name: its descriptor is kept. */
+static int hold(struct overlay *o, struct change_doom *d, int dirfd, const char *name)
+{
+    int fd;
+
+    if (S_ISREG(d->node->type)) {
+        fd = tree_pin_file_locked(o, d->node);
+        d->pinned = fd >= 0;
+    } else if (S_ISDIR(d->node->type)) {
+        fd = tree_pin_dir(o, d->node);
+        d->pinned = fd >= 0;
+    } else {
+        fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            fd = -errno;
+        else
+            fd_give(o->fds, &d->node->slot, fd);
+    }
+    if (fd < 0)
+        return fd;
+    fd_keep(o->fds, &d->node->slot, true);
+    return 0;
+}
+
+int change_doom(struct overlay *o, const struct overlay_ref *ref, int dirfd, const char *name,
+                struct change_doom *out)
+{
+    struct stat st;
+
+    *out = (struct change_doom){ .ref = *ref, .last = true, .used = change_is_used(o, ref) };
+    if (!ref->node || !ref->node->has_upper)
+        return 0;
+    out->node = ref->node;
+    if (!S_ISDIR(ref->node->type)) {
+        if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
+            return -errno;
+        out->last = st.st_nlink <= 1;
+    }
+    /* What is partial has a map, which is found through the file. */
+    if (!out->used && !(out->last && ref->node->is_partial))
+        return 0;
+    int rc = hold(o, out, dirfd, name);
+    /* What we cannot open nobody can have open through us: it needs no descriptor. */
+    if (rc == -EACCES || rc == -EPERM)
+        return 0;
+    return rc;
+}
+
+int change_doomed(struct overlay *o, struct change_doom *d)
+{
+    struct overlay_node *node = d->node;
+
+    if (!node) {
+        if (!d->used)
+            return 0;
+        int rc = tree_add_node(o, change_type(o, &d->ref), d->ref.lower, 0, &node);
+        if (rc)
+            return rc;
+        node->has_upper = false;
+        node->unlinked = true;
+        return 0;
+    }
+    node->unlinked = d->last;
+    release(o, d);
+    if (!node->names)
+        tree_let_go(o, node);
+    return 0;
+}
+
+void change_spared(struct overlay *o, struct change_doom *d)
+{
+    if (!d->node)
+        return;
+    fd_keep(o->fds, &d->node->slot, false);
+    release(o, d);
+}
+
+int change_only_whiteouts(struct overlay *o, struct overlay_node *dir)
+{
+    struct tree_dir d = { .lower = dir->lower, .node = dir };
+    int pinned = tree_pin_dir(o, dir);
+    int rc = 0;
+
+    if (pinned < 0)
+        return pinned;
+    int fd = openat(pinned, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!stream) {
+        rc = -errno;
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    while (!rc) {
+        errno = 0;
+        const struct dirent *e = readdir(stream);
+        struct tree_entry entry;
+        if (!e) {
+            rc = -errno;
+            break;
+        }
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+            continue;
+        tree_find(o, &d, e->d_name, &entry);
+        if (!entry.name || entry.name->node)
+            rc = -ENOTEMPTY;
+    }
+    if (stream)
+        (void)closedir(stream);
+    tree_unpin_dir(o, dir);
+    return rc;
+}
+
+int change_move(struct overlay *o, int from_fd, const char *from, int to_fd, const char *to)
+{
+    unsigned flags = o->store->has_exchange ? RENAME_NOREPLACE : 0;
+
+    return renameat2(from_fd, from, to_fd, to, flags) ? -errno : 0;
+}
+
+int change_put(struct overlay *o, const struct change_place *place, int dirfd, const char *work,
+               bool is_dir)
+{
+    const char *whiteout = place->entry.name ? place->entry.name->text : NULL;
+    int work_fd = o->store->work_fd;
+
+    if (whiteout && !strcmp(whiteout, place->name)) {
+        if (!is_dir)
+            return renameat(work_fd, work, dirfd, whiteout) ? -errno : 0;
+        if (o->store->has_exchange) {
+            if (renameat2(work_fd, work, dirfd, whiteout, RENAME_EXCHANGE))
+                return -errno;
+            CRASH_POINT("put-exchanged");
+            (void)unlinkat(work_fd, work, 0); /* a leftover otherwise */
+            return 0;
+        }
+        if (unlinkat(dirfd, whiteout, 0))
+            return -errno;
+        whiteout = NULL;
+    }
+    int rc = change_move(o, work_fd, work, dirfd, place->name);
+    if (rc || !whiteout)
+        return rc;
+    CRASH_POINT("put-beside-whiteout");
+    /* Under another spelling. What shows goes before it, so it may as well stay. */
+    (void)unlinkat(dirfd, whiteout, 0);
+    return 0;
+}
+
+void change_clear_work(struct overlay *o, const char *work)
+{
+    int rc = overlay_remove_tree(o->store->work_fd, work);
+
+    if (rc)
+        log_warning("overlay", "%s/work/%s could not be removed: %s", o->store->path, work,
+                    strerror(-rc));
+}
+
+int change_show(struct overlay *o, struct change_place *place, struct overlay_node *node)
+{
+    struct overlay_name *added;
+
+    if (place->entry.name)
+        tree_remove_name(o, place->entry.name);
+    place->entry.name = NULL;
+    if (node)
+        overlay_node_named(node);
+    return tree_add_name(o, place->dir.node, place->name, node, &added);
+}
+
+int change_chmod_at(int dirfd, const char *name, mode_t mode)
+{
+    char path[sizeof "/proc/self/fd/" + 12];
+    auto_close int fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return chmod(path, mode) ? -errno : 0;
+}
