@@ -75,6 +75,7 @@ unit_tests = \
 	tests/test-overlay-store \
 	tests/test-pack-content \
 	tests/test-pack-plan \
+	tests/test-overlay-rename \
 	tests/test-pack-tree \
 	tests/test-overlay-look \
 	tests/test-overlay-tree \
@@ -188,6 +189,12 @@ tests_test_overlay_move_SOURCES = tests/test-overlay-move.c tests/overlay_dir.h 
 tests_test_overlay_store_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_store_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_overlay_store_SOURCES = tests/test-overlay-store.c tests/overlay_dir.h tests/unit.h
+
+overlay_shape_sources = tests/overlay_shape.h $(overlay_fixture_sources)
+
+tests_test_overlay_rename_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_rename_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_rename_SOURCES = tests/test-overlay-rename.c tests/unit.h $(overlay_shape_sources)
 
 tests_test_mount_table_CPPFLAGS = $(unit_cppflags)
 tests_test_mount_table_LDADD = libsftvfs.a $(unit_ldadd)

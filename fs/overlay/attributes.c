@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Changes of attributes, and syncing directories. See overlay.h. Metadata is copied up, never data. All
- * is done through descriptors, so that no link that somebody puts into the upper layer is followed.
- * Takes ns alone.
+ * Changes of attributes, and syncing directories. See overlay.h. Metadata is copied up, never data.
+ * All is done through descriptors, so that no link that somebody puts into the upper layer is
+ * followed. Takes ns alone.
  */
 #include "config.h"
 
@@ -243,7 +243,7 @@ int overlay_fsyncdir(struct overlay *o, uint64_t id, bool datasync)
     struct tree_dir dir = { .lower = NODE_NONE };
     int fd = -1, rc = 0;
 
-    /* The directory may be moved or removed meanwhile; the lock is not held while the disk works. */
+    /* The directory may be moved meanwhile: the lock is not held while the disk works. */
     (void)pthread_rwlock_rdlock(&o->ns);
     if (!overlay_find(o, id, &dir.node))
         rc = -ESTALE;

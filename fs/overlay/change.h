@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the changes have in common (create.c, remove.c, rename.c, attributes.c): copy-up, what has to
- * be true before a directory is written to, and what becomes of a node whose name is taken away. All
- * need ns alone. Only for fs/overlay/.
+ * What the changes have in common (create.c, remove.c, rename.c, attributes.c): copy-up, what has
+ * to be true before a directory is written to, and what becomes of a node whose name is taken away.
+ * All need ns alone. Only for fs/overlay/.
  *
- * Every change has the same shape: look at the tables, refuse what cannot be, make room in memory, change
- * the disk in steps of which one decides, then change the tables.
+ * Every change has the same shape: look at the tables, refuse what cannot be, make room in memory,
+ * change the disk in steps of which one decides, then change the tables.
  */
 #ifndef FS_OVERLAY_CHANGE_H
 #define FS_OVERLAY_CHANGE_H
@@ -14,14 +14,15 @@
 
 /* ---- copy_up.c ---- */
 
-/* The upper directory of DIR, made together with those above it where they are missing (with the attributes shown so
- * far). Updates dir->node. */
+/* The upper directory of DIR, made together with those above it where they are missing (with the
+ * attributes shown so far). Updates dir->node. */
 int copy_up_dir(struct overlay *o, struct tree_dir *dir) must_check;
 
 /*
- * Gives the package node ID something in upper: a directory, or a file whose bytes all stay in the package (partial). Nothing
- * is fetched. Shown attributes stay as they are, also those of the directory above. A node that is
- * deleted but in use gets a nameless file. Does nothing for a node that has an upper part.
+ * Gives the package node ID something in upper: a directory, or a file whose bytes all stay in the
+ * package (partial). Nothing is fetched. Shown attributes stay as they are, also those of the
+ * directory above. A node that is deleted but in use gets a nameless file. Does nothing for a node
+ * that has an upper part.
  */
 int copy_up_node(struct overlay *o, uint64_t id, struct overlay_node **out) must_check;
 
@@ -35,12 +36,13 @@ void change_end(struct overlay *o);
 struct change_place {
     struct tree_dir dir;
     struct tree_entry entry;
-    char name[NAME_MAX_BYTES + 1]; /* spelling of what shows; as it was asked for when nothing does */
+    /* Spelling of what shows; as it was asked for when nothing does. */
+    char name[NAME_MAX_BYTES + 1];
 };
 
 /* Looks NAME up in directory PARENT. -ENAMETOOLONG, or what tree_dir() says. */
-int change_find(struct overlay *o, uint64_t parent, const char *name, struct change_place *out)
-    must_check;
+int change_find(struct overlay *o, uint64_t parent, const char *name,
+                struct change_place *out) must_check;
 
 /* Looks again, after a copy-up. */
 void change_find_again(struct overlay *o, struct change_place *place);
@@ -63,11 +65,12 @@ static inline bool change_covers(const struct change_place *place)
     return place->entry.child != NODE_NONE;
 }
 
-/* Permission bits of the upper file for those wanted, so that an unprivileged process can go on using it. */
+/* Permission bits of the upper file for those wanted, so that an unprivileged process can go on
+ * using it. */
 mode_t change_physical_mode(const struct overlay *o, mode_t type, mode_t wanted);
 
-/* Gives FD (not O_PATH) of TYPE, whose bits are PHYSICAL now, the bits WANTED, by a marker where it must be;
- * a crash leaves the old or the new ones. NODE (may be NULL) is told. */
+/* Gives FD (not O_PATH) of TYPE, whose bits are PHYSICAL now, the bits WANTED, by a marker where it
+ * must be; a crash leaves the old or the new ones. NODE (may be NULL) is told. */
 int change_set_mode(struct overlay *o, int fd, mode_t type, mode_t physical, mode_t wanted,
                     struct overlay_node *node) must_check;
 
@@ -91,28 +94,30 @@ struct change_doom {
 };
 int change_doom(struct overlay *o, const struct overlay_ref *ref, int dirfd, const char *name,
                 struct change_doom *out) must_check;
-/* The name is gone from disk and table. Only for an unchanged package node can it fail (-ENOMEM), and
- * nothing has happened then. */
+/* The name is gone from disk and table. Only for an unchanged package node can it fail (-ENOMEM),
+ * and nothing has happened then. */
 int change_doomed(struct overlay *o, struct change_doom *d) must_check;
 void change_spared(struct overlay *o, struct change_doom *d);
 
-/* Whether the upper directory DIR, which shows nothing, holds nothing but whiteouts: -ENOTEMPTY when it
- * has something that is not shown (put there by other means), which is not ours to delete. */
+/* Whether the upper directory DIR, which shows nothing, holds nothing but whiteouts: -ENOTEMPTY
+ * when it has something that is not shown (put there by other means): not ours to delete. */
 int change_only_whiteouts(struct overlay *o, struct overlay_node *dir) must_check;
 
 /* renameat2(2) with RENAME_NOREPLACE where the file system has it. */
-int change_move(struct overlay *o, int from_fd, const char *from, int to_fd, const char *to) must_check;
+int change_move(struct overlay *o, int from_fd, const char *from, int to_fd,
+                const char *to) must_check;
 
-/* Moves WORK, which is in work/ and complete, to PLACE, where nothing shows (a whiteout may be), in the
- * pinned upper directory DIRFD. The tables are the caller's. */
+/* Moves WORK, which is in work/ and complete, to PLACE, where nothing shows (a whiteout may be), in
+ * the pinned upper directory DIRFD. The tables are the caller's. */
 int change_put(struct overlay *o, const struct change_place *place, int dirfd, const char *work,
                bool is_dir) must_check;
 
 /* Replaces what the tables have at PLACE by NODE (NULL: a whiteout). There is room for it. */
-int change_show(struct overlay *o, struct change_place *place, struct overlay_node *node)
-    must_check;
+int change_show(struct overlay *o, struct change_place *place,
+                struct overlay_node *node) must_check;
 
-/* Removes what was moved to work/ with all below it. What cannot be removed is left to the next open. */
+/* Removes what was moved to work/ with all below it. What cannot be removed is left to the next
+ * open. */
 void change_clear_work(struct overlay *o, const char *work);
 
 /* chmod(2) of what is no symbolic link, by name, without following one that came there. */

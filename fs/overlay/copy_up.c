@@ -23,8 +23,8 @@ struct making {
     uint32_t index;
     struct stat shown;
     char work[WORK_NAME_MAX];
-    int fd;               /* the file, or the directory (not O_PATH) */
-    bool named;           /* it is in work/ under that name */
+    int fd;     /* the file, or the directory (not O_PATH) */
+    bool named; /* it is in work/ under that name */
     ino_t ino;
     struct partial *partial;
 };

@@ -2,8 +2,8 @@
 /*
  * New names: files, directories, special files, symbolic and hard links. See overlay.h.
  *
- * What is right as soon as it is there is made in its place, with one system call. What needs an owner,
- * a marker or a whiteout out of its way is made in work/ and moved. Takes ns alone.
+ * What is right as soon as it is there is made in its place, with one system call. What needs an
+ * owner, a marker or a whiteout out of its way is made in work/ and moved. Takes ns alone.
  */
 #include "config.h"
 
@@ -18,13 +18,13 @@
 struct making {
     struct overlay *o;
     mode_t type;
-    mode_t mode;           /* permission bits */
-    const char *target;    /* symbolic link */
+    mode_t mode;        /* permission bits */
+    const char *target; /* symbolic link */
     const struct overlay_caller *caller;
-    bool opaque;           /* directory over a package name */
-    int fd;                /* regular file, for I/O */
+    bool opaque; /* directory over a package name */
+    int fd;      /* regular file, for I/O */
     struct stat st;
-    bool has_mode;         /* needs MARKER_MODE */
+    bool has_mode; /* needs MARKER_MODE */
 };
 
 static mode_t physical_mode(const struct making *m)
@@ -59,8 +59,7 @@ static int make(struct making *m, int dirfd, const char *name, mode_t mode)
 
 static int look(struct making *m, int dirfd, const char *name)
 {
-    int rc = m->fd >= 0 ? fstat(m->fd, &m->st)
-                        : fstatat(dirfd, name, &m->st, AT_SYMLINK_NOFOLLOW);
+    int rc = m->fd >= 0 ? fstat(m->fd, &m->st) : fstatat(dirfd, name, &m->st, AT_SYMLINK_NOFOLLOW);
 
     return rc ? -errno : 0;
 }
@@ -252,7 +251,12 @@ static int create_locked(struct overlay *o, mode_t type, mode_t mode, const char
                          struct overlay_ref *out, struct stat *st)
 {
     struct making m = {
-        .o = o, .type = type, .mode = mode & 07777, .target = target, .caller = c, .fd = -1,
+        .o = o,
+        .type = type,
+        .mode = mode & 07777,
+        .target = target,
+        .caller = c,
+        .fd = -1,
     };
     int rc = change_begin(o);
 

@@ -38,7 +38,8 @@ static int remove_file(struct overlay *o, const struct change_place *place, int 
     return rc;
 }
 
-/* Moves the upper directory at PLACE to work/, a whiteout to its place if one is needed, and removes it there. */
+/* Moves the upper directory at PLACE to work/, a whiteout to its place if one is needed, and
+ * removes it there. */
 static int remove_dir_aside(struct overlay *o, const struct change_place *place, int dirfd)
 {
     char work[WORK_NAME_MAX];

@@ -2,10 +2,10 @@
 /*
  * Rename in all combinations of package and upper layer. See overlay.h.
  *
- * What moves is first brought into the upper layer where it is, with the markers its new place needs; nobody
- * can see that. Then one system call decides, or, where a whiteout must stay behind and something is
- * replaced, overlay_move_with_whiteout(), which a crash does not part. A target keeps its spelling, as
- * in a case-folding directory of ext4. Takes ns alone.
+ * What moves is first brought into the upper layer where it is, with the markers its new place
+ * needs; nobody can see that. Then one system call decides, or, where a whiteout must stay behind
+ * and something is replaced, overlay_move_with_whiteout(), which a crash does not part. A target
+ * keeps its spelling, as in a case-folding directory of ext4. Takes ns alone.
  */
 #include "config.h"
 
@@ -19,9 +19,9 @@
 struct renaming {
     struct overlay *o;
     struct change_place from, to;
-    int from_fd, to_fd;        /* the upper directories, pinned */
+    int from_fd, to_fd; /* the upper directories, pinned */
     bool is_dir, exchange;
-    bool same;                 /* another spelling of the same name */
+    bool same; /* another spelling of the same name */
     bool leaves_whiteout;
 };
 
@@ -90,7 +90,8 @@ static int check(struct renaming *r, unsigned flags)
 
 /* ---- what must be true before it moves ---- */
 
-/* The directory at FROM goes to TO: what of the package shows through it must not depend on its name. */
+/* The directory at FROM goes to TO: what of the package shows through it must not depend on its
+ * name. */
 static int mark_dir(struct overlay *o, const struct change_place *from,
                     const struct change_place *to)
 {
@@ -134,7 +135,8 @@ static int prepare(struct renaming *r)
     if (!rc)
         rc = bring_up(r, &r->from);
     r->leaves_whiteout = change_covers(&r->from) && !r->exchange && !r->same;
-    /* A package file under the target is covered by what comes, unless that takes more than one step. */
+    /* A package file under the target is covered by what comes, unless that takes more than one
+     * step. */
     if (!rc && to->id && !r->same && (r->exchange || r->leaves_whiteout))
         rc = bring_up(r, &r->to);
     if (rc)
@@ -261,8 +263,8 @@ static int clear_target(const struct renaming *r)
     if (!rc)
         rc = change_set_mode(o, fd, S_IFDIR, ~st.st_mode, node->has_mode ? node->mode : st.st_mode,
                              NULL);
-    if (!rc && (futimens(fd, times) ||
-                renameat2(work_fd, work, r->to_fd, r->to.name, RENAME_EXCHANGE)))
+    if (!rc &&
+        (futimens(fd, times) || renameat2(work_fd, work, r->to_fd, r->to.name, RENAME_EXCHANGE)))
         rc = -errno;
     if (rc)
         (void)unlinkat(work_fd, work, AT_REMOVEDIR);
@@ -278,8 +280,9 @@ static int move_onto(const struct renaming *r)
     int rc;
 
     if (r->leaves_whiteout)
-        return r->is_dir && (rc = change_only_whiteouts(r->o, r->to.entry.ref.node)) ? rc
-                                                                             : move_by_intent(r);
+        return r->is_dir && (rc = change_only_whiteouts(r->o, r->to.entry.ref.node))
+                   ? rc
+                   : move_by_intent(r);
     if (!target || !target->has_upper)
         return change_move(r->o, r->from_fd, r->from.name, r->to_fd, r->to.name);
     rc = move_plain(r);
@@ -393,8 +396,8 @@ static bool same_entry(const struct renaming *r)
            a->entry.child == b->entry.child;
 }
 
-static int rename_locked(struct renaming *r, uint64_t parent, const char *name,
-                         uint64_t new_parent, const char *new_name, unsigned flags)
+static int rename_locked(struct renaming *r, uint64_t parent, const char *name, uint64_t new_parent,
+                         const char *new_name, unsigned flags)
 {
     struct overlay *o = r->o;
 
