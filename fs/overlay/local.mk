@@ -63,4 +63,6 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/whiteout.c \
 	$(NULL)
 
+EXTRA_DIST += fs/overlay/format.md
+
 LIBSFTOVERLAY = libsftoverlay.a

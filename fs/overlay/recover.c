@@ -207,6 +207,7 @@ void recover_maps(struct overlay_store *store)
         if (w.map_count)
             qsort(w.maps, w.map_count, sizeof *w.maps, by_number);
         unsigned removed = remove_orphans(&w);
+        store->unclean = false;
         if (removed)
             log_info("overlay", "%s: leftovers of an unclean end removed: maps=%u", store->path,
                      removed);
