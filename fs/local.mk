@@ -6,18 +6,38 @@ noinst_LIBRARIES += libsftvfs.a
 libsftvfs_a_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS)
 libsftvfs_a_CFLAGS = $(AM_CFLAGS)
 libsftvfs_a_SOURCES = \
+	fs/alias.c \
+	fs/alias.h \
+	fs/caller.c \
+	fs/caller.h \
 	fs/directory.c \
 	fs/directory.h \
+	fs/forgetter.c \
+	fs/forgetter.h \
 	fs/mount.c \
 	fs/mount.h \
 	fs/mount_table.c \
 	fs/mount_table.h \
+	fs/overlay_list.c \
+	fs/overlay_list.h \
+	fs/overlay_names.c \
+	fs/overlay_names.h \
+	fs/overlay_ops.c \
+	fs/overlay_ops.h \
+	fs/overlay_read.c \
+	fs/overlay_read.h \
+	fs/overlay_write.c \
+	fs/overlay_write.h \
+	fs/parked.c \
+	fs/parked.h \
 	fs/push.c \
 	fs/push.h \
 	fs/read.c \
 	fs/read.h \
 	fs/readahead.c \
 	fs/readahead.h \
+	fs/session_io.c \
+	fs/session_io.h \
 	fs/stream.c \
 	fs/stream.h \
 	fs/vfs.h \

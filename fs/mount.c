@@ -20,9 +20,14 @@
 
 #include "fs/attr.h"
 #include "fs/directory.h"
+#include "fs/forgetter.h"
+#include "fs/overlay_ops.h"
+#include "fs/overlay_write.h"
+#include "fs/parked.h"
 #include "fs/push.h"
 #include "fs/read.h"
 #include "fs/readahead.h"
+#include "fs/session_io.h"
 #include "fs/vfs.h"
 #include "src/log.h"
 
@@ -42,8 +47,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
     struct vfs *v = userdata;
     unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
                       FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
-                      FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_EXPORT_SUPPORT |
-                      FUSE_CAP_IOCTL_DIR;
+                      FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_IOCTL_DIR;
     /* ASYNC_DIO would make a killed reader of an O_DIRECT file wait for the answer. */
     unsigned unwanted = FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_AUTO_INVAL_DATA |
                         FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_ASYNC_DIO;
@@ -56,6 +60,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
     conn->max_readahead = readahead_bytes(v->options);
     conn->max_background = MAX_BACKGROUND;
     conn->time_gran = 100; /* FILETIME ticks, in ns */
+    if (v->overlay)
+        overlay_ops_init(v, conn);
     if (v->ready)
         v->ready(v->ready_arg);
 }
@@ -218,9 +224,9 @@ static int add_options(struct fuse_args *args, const struct mount_options *o, st
     (void)snprintf(fsname, sizeof fsname, "fsname=%s",
                    o->fsname && *o->fsname ? o->fsname : "sftfs");
     (void)snprintf(max_read, sizeof max_read, "max_read=%u", READ_MAX);
-    rc = fuse_opt_add_opt(&opts, "ro,nosuid,nodev,default_permissions,subtype=sftfs") ||
-         fuse_opt_add_opt(&opts, max_read) ||
-         fuse_opt_add_opt_escaped(&opts, fsname) ||
+    rc = fuse_opt_add_opt(&opts, o->overlay && !o->read_only ? "rw" : "ro") ||
+         fuse_opt_add_opt(&opts, "nosuid,nodev,default_permissions,subtype=sftfs") ||
+         fuse_opt_add_opt(&opts, max_read) || fuse_opt_add_opt_escaped(&opts, fsname) ||
          (o->allow_other && fuse_opt_add_opt(&opts, "allow_other")) ||
          (o->debug && fuse_opt_add_opt(&opts, "debug")) ||
          (o->fuse_options && *o->fuse_options && fuse_opt_add_opt(&opts, o->fuse_options)) ||
@@ -259,15 +265,16 @@ static int serve(struct vfs *v, struct err *e)
     return rc < 0 ? err_set(e, ERR_MOUNT, "serving the mount ended: %s", strerror(-rc)) : 0;
 }
 
-/* Serves what is still asked for until the pusher's thread has ended (see push.h). What it waits
- * for may also be a page of a read that is parked, for as long as a server takes. */
-static void end_pusher(struct vfs *v)
+/* Serves what is still asked for until the threads that talk to the kernel have ended (see push.h).
+ * What they wait for may also be a page of a read that is parked, for as long as a server takes. */
+static void end_threads(struct vfs *v)
 {
     struct fuse_buf buf = { .mem = NULL };
 
     push_stop(v->pusher);
-    while (!push_has_stopped(v->pusher)) {
-        read_pending_cancel(v);
+    forgetter_stop(v->forgetter);
+    while (!push_has_stopped(v->pusher) || !forgetter_has_stopped(v->forgetter)) {
+        parked_cancel(v);
         struct pollfd ready = { .fd = fuse_session_fd(v->session), .events = POLLIN };
         if (poll(&ready, 1, STOP_POLL_MS) <= 0 || !(ready.revents & POLLIN))
             continue;
@@ -286,7 +293,10 @@ static int session_run(struct vfs *v, struct err *e)
 
     if (rc)
         goto out_args;
-    v->session = fuse_session_new(&args, &operations, sizeof operations, v);
+    struct fuse_lowlevel_ops ops = operations;
+    if (v->overlay)
+        overlay_ops_fill(&ops);
+    v->session = fuse_session_new(&args, &ops, sizeof ops, v);
     if (!v->session) {
         rc = err_set(e, ERR_INVALID, "mount options refused by libfuse: %s",
                      o->fuse_options ? o->fuse_options : "");
@@ -297,14 +307,20 @@ static int session_run(struct vfs *v, struct err *e)
         goto out_session;
     }
     if (fuse_session_mount(v->session, o->mountpoint)) {
-        rc = err_set(e, ERR_MOUNT, "%s: mounting failed (is /dev/fuse there and permitted, and "
-                     "fusermount3 installed?)", o->mountpoint);
+        rc = err_set(e, ERR_MOUNT,
+                     "%s: mounting failed (is /dev/fuse there and permitted, and "
+                     "fusermount3 installed?)",
+                     o->mountpoint);
         goto out_signals;
     }
+    if (v->overlay && session_io_install(v))
+        log_warning(FS_LOG,
+                    "writes take one request more than they need: libfuse lets nobody beside it");
     readahead_raise(o);
     rc = serve(v, e);
-    end_pusher(v);
-    read_pending_drain(v); /* the pusher is freed after it: completions tell it of files read */
+    end_threads(v);
+    writer_stop(v->writer);
+    parked_drain(v); /* the pusher is freed after it: completions tell it of files read */
     fuse_session_unmount(v->session);
 out_signals:
     fuse_remove_signal_handlers(v->session);
@@ -323,6 +339,7 @@ int mount_run(const struct package *package, struct engine *engine, const struct
         .info = package_info(package),
         .engine = engine,
         .options = o,
+        .overlay = o->overlay,
         .source_immediate = engine_is_immediate(engine),
         .ready = ready,
         .ready_arg = arg,
@@ -332,11 +349,14 @@ int mount_run(const struct package *package, struct engine *engine, const struct
     if (rc)
         return rc;
     attr_rules_init(&v.rules, package, o->uid, o->gid, o->umask);
-    if (read_pending_new(&v.pending) || (o->push && push_new(&v, &v.pusher)))
+    /* With an overlay nothing is pushed: a store could overwrite what was written just before. */
+    if (parked_list_new(&v.parked) || (o->push && !o->overlay && push_new(&v, &v.pusher)) ||
+        (o->overlay && overlay_ops_start(&v)))
         rc = err_nomem(e);
     else
         rc = session_run(&v, e);
+    overlay_ops_free(&v);
     push_free(v.pusher);
-    read_pending_free(v.pending);
+    parked_list_free(v.parked);
     return rc;
 }

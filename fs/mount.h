@@ -32,8 +32,8 @@ struct mount_options {
     bool debug;              /* FUSE protocol trace on stderr */
     unsigned readahead_kib;  /* wanted kernel read-ahead; 0 = 1024. Raised beyond the kernel's default
                                 only where permitted */
-    struct overlay *overlay; /* the user's changes, or NULL: the package alone. Borrowed; mount_run()
-                                leaves it open for the caller to close afterwards */
+    struct overlay *overlay; /* the user's changes; NULL: the package alone. Borrowed, to be closed
+                                after mount_run() */
     bool read_only;          /* nothing may be changed; without an overlay nothing can */
 };
 

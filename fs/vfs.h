@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the parts of fs/ share: one struct vfs for a mount. The lower layer is immutable, so nothing
- * here needs a lock but the list of reads that wait and the pusher's queue, which keep their own.
+ * here needs a lock but the list of waiting requests and the pusher's queue, which keep their own.
  *
- * FUSE node id = package node index + 1, for the life of the package: nothing is remembered at
- * LOOKUP and nothing is forgotten at FORGET.
+ * FUSE node id = package node index + 1, for the life of the package: without an overlay nothing is
+ * remembered at LOOKUP and nothing is forgotten at FORGET. With one (overlay_ops.h), node ids are
+ * the overlay's, which gives others to what is not the package's and counts what the kernel knows.
  */
 #ifndef FS_VFS_H
 #define FS_VFS_H
@@ -25,8 +26,18 @@
 /* Subsystem name in log lines. */
 #define FS_LOG "fs"
 
-struct pending_list;
+struct alias_table;
+struct forgetter;
+struct parked_list;
 struct pusher;
+struct writer;
+
+/* See session_io.h. */
+struct session_io {
+    _Atomic enum { SESSION_IO_START, SESSION_IO_INIT_SEEN, SESSION_IO_RUNNING } state;
+    uint64_t init_unique;
+    uint32_t offered; /* by the kernel, at INIT */
+};
 
 struct vfs {
     const struct package *package;
@@ -34,11 +45,16 @@ struct vfs {
     struct engine *engine;
     const struct mount_options *options;
     struct fuse_session *session;
-    struct pending_list *pending; /* reads that wait for blocks */
+    struct parked_list *parked;   /* requests that wait for blocks */
     struct pusher *pusher;        /* NULL when pushing is off */
     bool source_immediate;        /* reads do not wait, so they need no way to be interrupted */
     bool kernel_skips_open, kernel_skips_opendir; /* after ENOSYS; set at INIT */
     struct attr_rules rules;
+    struct overlay *overlay;      /* NULL: the package alone */
+    struct alias_table *aliases;  /* NULL: names are exact, or the kernel cannot forget them */
+    struct forgetter *forgetter;  /* NULL unless the kernel is told name by name */
+    struct writer *writer;        /* of the overlay */
+    struct session_io io;
     void (*ready)(void *arg);
     void *ready_arg;
 };
@@ -51,6 +67,18 @@ static inline uint32_t vfs_index(fuse_ino_t ino)
 static inline fuse_ino_t vfs_ino(uint32_t index)
 {
     return (fuse_ino_t)index + 1;
+}
+
+/*
+ * With an overlay: a second id of a node, which the kernel is given for the target of a rename that
+ * is found under another spelling, so that it does not take source and target for the same file.
+ * Nothing is remembered of it; every operation takes it for the node's own id.
+ */
+#define VFS_TRANSIENT (UINT64_C(1) << 62)
+
+static inline uint64_t vfs_id(fuse_ino_t ino)
+{
+    return ino & ~VFS_TRANSIENT;
 }
 
 /* False for a node id the kernel cannot have from us; every operation checks it first. */

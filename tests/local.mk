@@ -34,10 +34,12 @@ EXTRA_DIST += \
 	tests/it-044-bulk.sh \
 	tests/it-045-property.sh \
 	tests/it-046-mount-stress.sh \
+	tests/it-050-overlay-mount.sh \
 	tests/it-055-overlay-model.sh \
 	tests/it-056-overlay-crash.sh \
 	tests/lib.sh \
 	tests/odd-http-server.py \
+	tests/overlay-checks.py \
 	tests/remount.sh \
 	tests/run.sh \
 	tests/summary.sh \
@@ -94,6 +96,7 @@ endif
 if HAVE_CUNIT
 if WITH_FUSE
 fs_unit_tests = \
+	tests/test-alias \
 	tests/test-mount-table \
 	tests/test-stream \
 	$(NULL)
@@ -199,6 +202,10 @@ tests_test_overlay_rename_SOURCES = tests/test-overlay-rename.c tests/unit.h $(o
 tests_test_mount_table_CPPFLAGS = $(unit_cppflags)
 tests_test_mount_table_LDADD = libsftvfs.a $(unit_ldadd)
 tests_test_mount_table_SOURCES = tests/test-mount-table.c tests/unit.h
+
+tests_test_alias_CPPFLAGS = $(unit_cppflags)
+tests_test_alias_LDADD = libsftvfs.a $(unit_ldadd)
+tests_test_alias_SOURCES = tests/test-alias.c tests/unit.h
 
 tests_test_stream_CPPFLAGS = $(unit_cppflags)
 tests_test_stream_LDADD = libsftvfs.a $(unit_ldadd)

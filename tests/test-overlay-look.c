@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Unit tests of fs/overlay/look.c and overlay.c: lookups, listings, attributes, references, and
- * what is cleared away at opening.
+ * Unit tests of fs/overlay/look.c and overlay.c: lookups, listings, attributes, references, and what is
+ * cleared away at opening.
  */
 #include "config.h"
 
@@ -325,25 +325,6 @@ static void statfs_is_that_of_the_upper_file_system(void)
     fixture_end(&f);
 }
 
-static void file_handle_finds_what_was_changed_in_an_earlier_mount(void)
-{
-    struct overlay_ref ref;
-    struct stat st;
-    BEGIN(f);
-    up_dir(&f, "Dir");
-    up_file_from(&f, "Dir/a.txt", "/Dir/a.txt");
-    up_whiteout(&f, "Dir/b.txt");
-    up_file(&f, "Dir/c.txt", "another");
-    fixture_open(&f, false);
-    CU_ASSERT_EQUAL(overlay_lookup(f.o, package_id(&f, "Dir/b.txt"), ".", &ref, &st), -ESTALE);
-    CU_ASSERT_EQUAL(overlay_lookup(f.o, package_id(&f, "Dir/a.txt"), ".", &ref, &st), 0);
-    CU_ASSERT_EQUAL(st.st_size, 9);
-    CU_ASSERT_EQUAL(overlay_lookup(f.o, package_id(&f, "Dir/c.txt"), ".", &ref, &st), -ESTALE);
-    CU_ASSERT_EQUAL(overlay_lookup(f.o, package_id(&f, "Dir/d.txt"), ".", &ref, &st), 0);
-    CU_ASSERT_EQUAL(ref.id, package_id(&f, "Dir/d.txt"));
-    fixture_end(&f);
-}
-
 /* ---- references ---- */
 
 /* What unlink(2) of an upper file does: its descriptor is kept for those who have it open. */
@@ -553,7 +534,6 @@ UNIT_MAIN("overlay-look",
           TEST(attributes_of_users_are_shown_and_markers_are_not),
           TEST(dos_attributes_of_the_package_are_extended_attributes),
           TEST(statfs_is_that_of_the_upper_file_system),
-          TEST(file_handle_finds_what_was_changed_in_an_earlier_mount),
           TEST(deleted_file_lives_as_long_as_the_kernel_knows_it),
           TEST(deleted_file_goes_at_once_when_nobody_knows_it),
           TEST(deleted_package_file_stays_deleted_when_it_is_forgotten),

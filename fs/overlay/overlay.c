@@ -2,8 +2,8 @@
 /*
  * An overlay from opening to closing, and the kernel's references to its nodes. See overlay.h.
  *
- * References of package nodes are counted in an array of their own, so that nodes nobody changed
- * need nothing else.
+ * References of package nodes are counted in an array of their own, so that nodes nobody changed need
+ * nothing else.
  */
 #include "config.h"
 
@@ -181,16 +181,12 @@ void overlay_remember(struct overlay *o, uint64_t id, uint64_t n)
 {
     struct overlay_node *node;
 
-    if (id < OVERLAY_UPPER_ID) {
-        if (id && id <= o->info->node_count)
-            remember_lower(o, (uint32_t)(id - 1), n);
+    if (!overlay_find(o, id, &node))
         return;
-    }
-    /* Until it is counted, only ns keeps the node. */
-    (void)pthread_rwlock_rdlock(&o->ns);
-    if (overlay_find(o, id, &node))
+    if (id < OVERLAY_UPPER_ID)
+        remember_lower(o, (uint32_t)(id - 1), n);
+    else
         atomic_fetch_add(&node->lookups, n);
-    (void)pthread_rwlock_unlock(&o->ns);
 }
 
 void overlay_forget(struct overlay *o, uint64_t id, uint64_t n)

@@ -90,7 +90,7 @@ ssize_t overlay_listxattr(struct overlay *o, uint64_t id, char *buf, size_t size
 /* Whether getxattr may be refused for good (nothing has any, nothing can get any). */
 int overlay_statfs(struct overlay *o, struct statvfs *st) must_check;
 
-/* ---- the kernel's references: n more, n fewer; at 0 what was deleted is let go. May take ns ---- */
+/* ---- the kernel's references: n more, n fewer; at 0 what was deleted is let go ---- */
 void overlay_remember(struct overlay *o, uint64_t id, uint64_t n);
 void overlay_forget(struct overlay *o, uint64_t id, uint64_t n);
 

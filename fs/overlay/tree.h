@@ -23,10 +23,6 @@ void tree_free(struct overlay *o);
  * upper-only node (a partial file keeps its lower bytes all the same). */
 int tree_load(struct overlay *o, struct overlay_node *dir) must_check;
 
-/* For a package node that the kernel may know from an earlier mount (a file handle): reads the upper directories on the
- * way to its own place, so that what was changed shows. -ESTALE when it is not there and was not met elsewhere. */
-int tree_reach(struct overlay *o, uint32_t index) must_check;
-
 /* The directory ID as (package dir index or NODE_NONE, node or NULL), its table loaded. -ENOTDIR, -ESTALE; -ENOENT
  * for one that was removed. */
 struct tree_dir { uint32_t lower; struct overlay_node *node; };

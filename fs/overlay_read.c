@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * READ and LSEEK with an overlay. See overlay_read.h.
+ *
+ * The upper parts of a mixed range are read first, then those of the package are waited for. What
+ * is written in the meantime may be missing from the reply, as from that of any read that was under
+ * way before; the kernel keeps the pages of a cached read locked, so that its cache cannot get
+ * them.
+ */
+#include "config.h"
+
+#include "fs/overlay_read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/overlay/data.h"
+#include "fs/overlay_ops.h"
+#include "fs/parked.h"
+#include "fs/read.h"
+
+/* Of the largest READ, with every second unit in the upper file. */
+#define RUNS_MAX (READ_MAX / PARTIAL_UNIT + 2)
+
+struct mixed {
+    uint32_t lower; /* the package file */
+    struct partial_run runs[RUNS_MAX];
+    size_t count;
+    uint64_t off, len; /* what is answered */
+    char buf[];
+};
+
+/* Reads until LEN bytes or the end of the file. */
+static ssize_t read_all(int fd, char *buf, size_t len, uint64_t off)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = pread(fd, buf + done, len - done, (off_t)(off + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+static void reply_plain(fuse_req_t req, uint64_t id, int fd, uint64_t off, size_t len)
+{
+    auto_free char *buf = malloc(len);
+    ssize_t n = buf ? read_all(fd, buf, len, off) : -ENOMEM;
+
+    if (n < 0)
+        overlay_reply_error(req, id, "read", (int)n);
+    else
+        fuse_reply_buf(req, buf, (size_t)n);
+}
+
+/* Puts the package's bytes, which come in a row, where they belong. */
+static void on_lower(struct vfs *v, fuse_req_t req, void *arg, int status, const uint8_t *buf,
+                     size_t len, const struct err *e)
+{
+    struct mixed *m = arg;
+
+    if (status < 0) {
+        read_reply_failure(v, req, m->lower, "read", e);
+        free(m);
+        return;
+    }
+    for (size_t i = 0; i < m->count; i++) {
+        const struct partial_run *r = &m->runs[i];
+        if (!r->lower)
+            continue;
+        size_t n = r->len < len ? (size_t)r->len : len;
+        memcpy(m->buf + (r->off - m->off), buf, n);
+        buf += n;
+        len -= n;
+    }
+    fuse_reply_buf(req, m->buf, (size_t)m->len);
+    free(m);
+}
+
+/* Reads the upper runs; what a file cut off in the meantime does not have is zeros. */
+static int read_upper_runs(struct mixed *m, int fd)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const struct partial_run *r = &m->runs[i];
+        if (r->lower)
+            continue;
+        char *to = m->buf + (r->off - m->off);
+        ssize_t n = read_all(fd, to, (size_t)r->len, r->off);
+        if (n < 0)
+            return (int)n;
+        memset(to + n, 0, (size_t)r->len - (size_t)n);
+    }
+    return 0;
+}
+
+/* Answers with a mixture. Takes M over. */
+static void reply_mixed(struct vfs *v, fuse_req_t req, uint64_t id, struct mixed *m)
+{
+    struct piece usual[READ_PIECES_USUAL], *pieces;
+    struct read_span spans[RUNS_MAX];
+    struct err e = { 0 };
+    size_t count = 0, piece_count;
+
+    for (size_t i = 0; i < m->count; i++)
+        if (m->runs[i].lower)
+            spans[count++] = (struct read_span){ m->runs[i].off, m->runs[i].len };
+    if (!count) {
+        fuse_reply_buf(req, m->buf, (size_t)m->len);
+        free(m);
+        return;
+    }
+    if (m->lower == NODE_NONE) {
+        overlay_reply_error(req, id, "read", -EIO); /* not in this version of the package */
+        free(m);
+        return;
+    }
+    if (read_map(v->package, m->lower, spans, count, usual, &pieces, &piece_count, &e)) {
+        read_reply_failure(v, req, m->lower, "read", &e);
+        free(m);
+        return;
+    }
+    park(v, req, pieces, piece_count, on_lower, m);
+    if (pieces != usual)
+        free(pieces);
+}
+
+static void reply_partial(fuse_req_t req, uint64_t id, const struct overlay_data *d, uint64_t off,
+                          size_t len)
+{
+    struct vfs *v = vfs_of(req);
+    struct partial_run runs[RUNS_MAX];
+    size_t count = partial_runs(d->partial, off, len, runs, RUNS_MAX);
+
+    if (count == 1 && runs[0].len >= len) {
+        const struct read_span all = { off, len };
+        if (runs[0].lower && d->lower == NODE_NONE)
+            overlay_reply_error(req, id, "read", -EIO);
+        else if (runs[0].lower)
+            read_span(v, req, d->lower, &all);
+        else
+            reply_plain(req, id, d->fd, off, len);
+        return;
+    }
+    struct mixed *m = malloc(sizeof *m + len);
+    if (!m) {
+        fuse_reply_err(req, ENOMEM);
+        return;
+    }
+    memcpy(m->runs, runs, count * sizeof runs[0]);
+    m->count = count;
+    m->lower = d->lower;
+    m->off = off;
+    m->len = len;
+    int rc = read_upper_runs(m, d->fd);
+    if (rc) {
+        overlay_reply_error(req, id, "read", rc);
+        free(m);
+        return;
+    }
+    reply_mixed(v, req, id, m);
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                    struct fuse_file_info *fi)
+{
+    struct vfs *v = vfs_of(req);
+    uint64_t id = vfs_id(ino), end;
+    struct overlay_node *node;
+    struct overlay_data d;
+
+    if (!overlay_find(v->overlay, id, &node)) {
+        fuse_reply_err(req, ESTALE);
+        return;
+    }
+    int rc = node ? overlay_data_pin(v->overlay, id, false, &d) : 0;
+    if (rc) {
+        overlay_reply_error(req, id, "read", rc);
+        return;
+    }
+    if (!node || !d.node) {
+        read_file(req, id, size, off, fi);
+        return;
+    }
+    rc = overlay_data_size(v->overlay, &d, &end);
+    if (size > READ_MAX)
+        size = READ_MAX; /* the kernel never asks for more */
+    if (rc)
+        overlay_reply_error(req, id, "read", rc);
+    else if (off < 0 || (uint64_t)off >= end || !size)
+        fuse_reply_buf(req, NULL, 0);
+    else if (d.partial)
+        reply_partial(req, id, &d, (uint64_t)off, (size_t)min_u64(size, end - (uint64_t)off));
+    else
+        reply_plain(req, id, d.fd, (uint64_t)off, (size_t)min_u64(size, end - (uint64_t)off));
+    overlay_data_unpin(v->overlay, &d);
+}
+
+/* A file of the package is all data. */
+static off_t seek_lower(struct vfs *v, uint64_t id, off_t off, int whence)
+{
+    const struct node *n = package_node(v->package, vfs_index(id));
+
+    if (off < 0 || (uint64_t)off >= n->size)
+        return -ENXIO;
+    return whence == SEEK_DATA ? off : (off_t)n->size;
+}
+
+static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+                     struct fuse_file_info *fi)
+{
+    struct vfs *v = vfs_of(req);
+    uint64_t id = vfs_id(ino);
+    struct overlay_data d;
+    off_t found;
+
+    (void)fi;
+    if (whence != SEEK_DATA && whence != SEEK_HOLE) {
+        fuse_reply_err(req, EINVAL);
+        return;
+    }
+    int rc = overlay_data_pin(v->overlay, id, false, &d);
+    if (rc) {
+        overlay_reply_error(req, id, "seek", rc);
+        return;
+    }
+    if (!d.node) {
+        found = seek_lower(v, id, off, whence);
+    } else {
+        if (d.partial)
+            found = partial_seek(d.partial, d.fd, off, whence);
+        else if ((found = lseek(d.fd, off, whence)) < 0)
+            found = -errno;
+        overlay_data_unpin(v->overlay, &d);
+    }
+    if (found < 0)
+        overlay_reply_error(req, id, "seek", (int)found);
+    else
+        fuse_reply_lseek(req, found);
+}
+
+void overlay_read_fill(struct fuse_lowlevel_ops *ops)
+{
+    ops->read = op_read;
+    ops->lseek = op_lseek;
+}
