@@ -48,6 +48,7 @@ static const struct {
     [ERR_UNSAFE_PATH] = { "unsafe-path", EPERM },
     [ERR_MOUNT] = { "mount", EIO },
     [ERR_BUSY] = { "busy", EBUSY },
+    [ERR_OLD_VERSION] = { "old-version", ESTALE },
 };
 
 const char *err_kind_name(enum err_kind kind)

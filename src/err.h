@@ -53,6 +53,7 @@ enum err_kind {
     ERR_UNSAFE_PATH,     /* would write outside the target directory */
     ERR_MOUNT,           /* the mount could not be made */
     ERR_BUSY,            /* in use: mount point occupied, file locked */
+    ERR_OLD_VERSION,     /* changes need a version of the package that cannot be had */
     ERR_KIND_COUNT
 };
 

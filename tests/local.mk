@@ -75,6 +75,7 @@ unit_tests = \
 	tests/test-osd \
 	tests/test-overlay-move \
 	tests/test-overlay-store \
+	tests/test-overlay-upgrade \
 	tests/test-pack-content \
 	tests/test-pack-plan \
 	tests/test-overlay-rename \
@@ -198,6 +199,9 @@ overlay_shape_sources = tests/overlay_shape.h $(overlay_fixture_sources)
 tests_test_overlay_rename_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_rename_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_overlay_rename_SOURCES = tests/test-overlay-rename.c tests/unit.h $(overlay_shape_sources)
+tests_test_overlay_upgrade_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_upgrade_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_upgrade_SOURCES = tests/test-overlay-upgrade.c tests/unit.h $(make_sft_sources)
 
 tests_test_mount_table_CPPFLAGS = $(unit_cppflags)
 tests_test_mount_table_LDADD = libsftvfs.a $(unit_ldadd)

@@ -5,11 +5,12 @@
 #include "tests/unit.h"
 #include "tools/cli.h"
 
-enum { OPT_OUTPUT = CLI_ID_OWN, OPT_FORCE };
+enum { OPT_OUTPUT = CLI_ID_OWN, OPT_FORCE, OPT_PLACE };
 
 static const struct cli_option own[] = {
     { "output", 'o', "FILE", "Write to FILE. Use '-' for stdout.", OPT_OUTPUT },
     { "force", 0, NULL, "Overwrite.", OPT_FORCE },
+    { "place", 'p', "[=DIR]", "Somewhere.", OPT_PLACE },
     { NULL, 0, NULL, NULL, 0 },
 };
 static const struct cli_option mount[] = {
@@ -64,6 +65,32 @@ static void run(struct run *r, char **argv)
 
 #define WORDS(...) ((char *[]){ (char[]){ "try" }, __VA_ARGS__, NULL })
 #define W(text)    ((char[]){ text })
+
+static void cli_takes_an_argument_that_may_be_left_out_behind_an_equals_sign_only(void)
+{
+    struct run r;
+
+    run(&r, WORDS(W("--place"), W("a"), W("--place=b"), W("-p"), W("-pc")));
+    CU_ASSERT_EQUAL(r.last, 0);
+    CU_ASSERT_STRING_EQUAL(r.seen, "2= 2=b 2= 2=c ");
+    CU_ASSERT_EQUAL(r.cli.operand_count, 1);
+    CU_ASSERT(cli_arg_is_optional(cli_find(own, "place")));
+    CU_ASSERT(!cli_arg_is_optional(cli_find(own, "output")));
+    CU_ASSERT(!cli_arg_is_optional(cli_find(own, "force")));
+    run_free(&r);
+}
+
+static void cli_shows_what_may_be_left_out_in_brackets(void)
+{
+    struct run r;
+
+    run(&r, WORDS(W("--help")));
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.out, "  -p, --place[=DIR] "));
+    run_free(&r);
+    run(&r, WORDS(W("--help=man")));
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.out, "\\fB\\-\\-place\\fR[=\\fIDIR\\fR]\n"));
+    run_free(&r);
+}
 
 static void cli_reads_options_and_operands_in_any_order(void)
 {
@@ -179,6 +206,8 @@ static void sizes_take_binary_suffixes_and_refuse_the_rest(void)
 }
 
 UNIT_MAIN("cli", TEST(cli_reads_options_and_operands_in_any_order),
+          TEST(cli_takes_an_argument_that_may_be_left_out_behind_an_equals_sign_only),
+          TEST(cli_shows_what_may_be_left_out_in_brackets),
           TEST(cli_names_the_unknown_option_and_points_to_help),
           TEST(cli_says_when_an_argument_is_missing_or_too_much),
           TEST(cli_help_and_version_go_to_stdout_and_succeed),

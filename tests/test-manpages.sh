@@ -37,7 +37,8 @@ render() { # render PAGE: as the reader sees it, lines unbroken, in $T/text
 
 # Option names in the left column of --help or of the page's OPTIONS section, one a line.
 names() {
-    grep -Eo '^ +(-[A-Za-z0-9], )?--[a-z0-9-]+|^ +[a-z_]+=[A-Z]+' | grep -Eo -- '--[a-z0-9-]+|[a-z_]+='
+    grep -Eo '^ +(-[A-Za-z0-9], )?--[a-z0-9-]+|^ +[a-z_]+(=|\[=)[A-Z]+' |
+        grep -Eo -- '--[a-z0-9-]+|[a-z_]+(=|\[=)'
 }
 
 section() { # section PAGE-TEXT HEADING [SUBHEADING]
@@ -63,7 +64,7 @@ check() { # check PAGE PROGRAM [SUBCOMMAND]: after render PAGE
     [ ! -s "$T/missing" ] || { fail "$*: not in the synopsis of $page"; cat "$T/missing"; }
     sed -n '/^Exit codes:/,$p' "$T/help" | tail -n +2 | flat >"$T/help-codes"
     section "$T/text" 'EXIT STATUS' | flat >"$T/man-codes"
-    for code in 0 1 2 3 4 5 6 7 8 9 10 130; do
+    for code in 0 1 2 3 4 5 6 7 8 9 10 11 130; do
         text=$(sed -n '/^Exit codes:/,$p' "$T/help" | grep -E "^ +$code  " | sed 's/^ *//' | flat)
         [ -n "$text" ] || fail "$* --help: no exit code $code"
         grep -qF -- "${text% }" "$T/man-codes" || fail "$page: exit code $code differs: $text"

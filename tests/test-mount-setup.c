@@ -24,6 +24,8 @@ static void mount_setup_defaults_are_the_callers(void)
     CU_ASSERT(s.mount.push && s.mount.casefold_flag);
     CU_ASSERT(!s.mount.allow_other && !s.mount.case_sensitive);
     CU_ASSERT_PTR_NULL(s.fuse_options);
+    CU_ASSERT_EQUAL(s.overlay, OVERLAY_CHOICE_NONE);
+    CU_ASSERT(!s.mount.read_only && !s.read_write);
     mount_setup_free(&s);
 }
 
@@ -102,7 +104,7 @@ static void mount_setup_refuses_what_it_does_not_know(void)
         "bogus",       "ro,bogus=1", "memory",       "memory=",       "memory=1M",
         "memory=lots", "umask=8",    "umask=7777",   "umask=",        "uid=no-such-user-here",
         "gid=-1",      "decoders=0", "readahead=no", "allow_other=1", "io_timeout=0",
-        "fsname=x",    "subtype=y",  "ca_file",
+        "fsname=x",    "subtype=y",  "ca_file",      "overlay=",      "old_version",
     };
     struct mount_setup s;
     struct err e;
@@ -127,10 +129,72 @@ static void mount_setup_when_sloppy_passes_over_unknown_options_only(void)
     mount_setup_free(&s);
 }
 
+static void mount_setup_knows_where_changes_go(void)
+{
+    static const struct {
+        const char *text;
+        enum overlay_choice choice;
+        const char *dir;
+    } rows[] = {
+        { "overlay", OVERLAY_CHOICE_DEFAULT, NULL },
+        { "overlay=none", OVERLAY_CHOICE_NONE, NULL },
+        { "overlay=temporary", OVERLAY_CHOICE_TEMPORARY, NULL },
+        { "overlay=/a b", OVERLAY_CHOICE_DIR, "/a b" },
+        { "overlay=/a\\,b=c", OVERLAY_CHOICE_DIR, "/a,b=c" },
+        { "overlay=/a,overlay", OVERLAY_CHOICE_DEFAULT, NULL },
+        { "overlay,overlay=/a", OVERLAY_CHOICE_DIR, "/a" },
+        { "overlay=/a,overlay=none", OVERLAY_CHOICE_NONE, NULL },
+    };
+    struct mount_setup s;
+    struct err e;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CU_ASSERT_EQUAL(set(&s, rows[i].text, &e), 0);
+        CU_ASSERT_EQUAL(s.overlay, rows[i].choice);
+        CU_ASSERT_EQUAL(s.overlay_dir != NULL, rows[i].dir != NULL);
+        if (s.overlay_dir && rows[i].dir)
+            CU_ASSERT_STRING_EQUAL(s.overlay_dir, rows[i].dir);
+        mount_setup_free(&s);
+    }
+}
+
+static void mount_setup_takes_a_relative_overlay_from_the_working_directory(void)
+{
+    char *cwd = getcwd(NULL, 0), *wanted = NULL;
+    struct mount_setup s;
+    struct err e;
+
+    CU_ASSERT_EQUAL(set(&s, "overlay=./none", &e), 0);
+    CU_ASSERT_EQUAL(s.overlay, OVERLAY_CHOICE_DIR);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s.overlay_dir);
+    CU_ASSERT_FATAL(cwd && asprintf(&wanted, "%s/./none", cwd) > 0);
+    CU_ASSERT_STRING_EQUAL(s.overlay_dir, wanted);
+    free(cwd);
+    free(wanted);
+    mount_setup_free(&s);
+}
+
+static void mount_setup_takes_the_last_of_ro_and_rw(void)
+{
+    struct mount_setup s;
+    struct err e;
+
+    CU_ASSERT_EQUAL(set(&s, "rw,ro,old_version=/v1.sft", &e), 0);
+    CU_ASSERT(s.mount.read_only && !s.read_write);
+    CU_ASSERT_STRING_EQUAL(s.old_version, "/v1.sft");
+    mount_setup_free(&s);
+    CU_ASSERT_EQUAL(set(&s, "ro,rw", &e), 0);
+    CU_ASSERT(!s.mount.read_only && s.read_write);
+    mount_setup_free(&s);
+}
+
 UNIT_MAIN("mount setup", TEST(mount_setup_defaults_are_the_callers),
           TEST(mount_setup_takes_its_own_options), TEST(mount_setup_takes_names_of_users),
           TEST(mount_setup_takes_connection_options),
           TEST(mount_setup_passes_over_what_is_for_others),
           TEST(mount_setup_hands_on_what_is_for_the_kernel),
           TEST(mount_setup_refuses_what_it_does_not_know),
+          TEST(mount_setup_knows_where_changes_go),
+          TEST(mount_setup_takes_a_relative_overlay_from_the_working_directory),
+          TEST(mount_setup_takes_the_last_of_ro_and_rw),
           TEST(mount_setup_when_sloppy_passes_over_unknown_options_only))

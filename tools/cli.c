@@ -57,7 +57,7 @@ static struct cli_state *state_new(const struct cli_command *command)
     if (!s)
         return NULL;
     s->longs = calloc(count, sizeof *s->longs);
-    s->shorts = calloc(2 * count + 3, 1);
+    s->shorts = calloc(3 * count + 3, 1);
     if (!s->longs || !s->shorts) {
         state_free(s);
         return NULL;
@@ -69,13 +69,17 @@ static struct cli_state *state_new(const struct cli_command *command)
         for (const struct cli_option *o = g->options; o->name; o++) {
             s->longs[at++] = (struct option){
                 .name = o->name,
-                .has_arg = o->arg ? required_argument : no_argument,
+                .has_arg = cli_arg_is_optional(o) ? optional_argument
+                           : o->arg               ? required_argument
+                                                  : no_argument,
                 .val = o->id,
             };
             if (!o->letter)
                 continue;
             s->shorts[s_at++] = o->letter;
             if (o->arg)
+                s->shorts[s_at++] = ':';
+            if (cli_arg_is_optional(o))
                 s->shorts[s_at++] = ':';
         }
     }

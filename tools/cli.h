@@ -35,7 +35,8 @@ enum cli_id {
 struct cli_option {
     const char *name; /* long name without "--"; NULL ends a table */
     char letter;      /* 0 = none */
-    const char *arg;  /* name of the argument, in capitals; NULL = takes none */
+    const char *arg;  /* name of the argument, in capitals; NULL = takes none; "[=NAME]" = it may
+                       * be left out, and needs the '=' */
     const char *help; /* plain sentences; wrapped for --help and for the man page alike */
     int id;           /* what cli_next() returns; at least CLI_ID_OWN */
 };
@@ -63,7 +64,7 @@ struct cli_state;
 
 struct cli {
     const struct cli_command *command;
-    const char *arg; /* argument of the option just returned; NULL if it takes none */
+    const char *arg; /* argument of the option just returned; NULL if it takes or got none */
     char **operands; /* what is left, once cli_next() returned 0; NULL-terminated */
     int operand_count;
     enum exitcode status;    /* meaningful after cli_next() returned a negative value */
@@ -104,6 +105,12 @@ void cli_program_name(const struct cli_command *command, char out[32]);
  * inside a value). Returns false at the end. *value is NULL when there is no '='.
  */
 bool cli_next_suboption(char **list, char **name, char **value);
+
+/* Whether the argument of O may be left out. */
+static inline bool cli_arg_is_optional(const struct cli_option *o)
+{
+    return o->arg && o->arg[0] == '[';
+}
 
 /* The row of TABLE called NAME, or NULL. */
 const struct cli_option *cli_find(const struct cli_option *table, const char *name);

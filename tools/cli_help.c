@@ -60,15 +60,15 @@ static void wrap(FILE *out, const char *text, int at, int indent)
 
 static void help_option(FILE *out, const struct cli_option *o, enum cli_style style, bool letter)
 {
+    const char *equals = o->arg && !cli_arg_is_optional(o) ? "=" : "";
     char left[96];
     int n;
 
     if (style == CLI_STYLE_SUB)
-        n = snprintf(left, sizeof left, "      %s%s%s", o->name, o->arg ? "=" : "",
-                     o->arg ? o->arg : "");
+        n = snprintf(left, sizeof left, "      %s%s%s", o->name, equals, o->arg ? o->arg : "");
     else
         n = snprintf(left, sizeof left, "  %c%c%s --%s%s%s", letter ? '-' : ' ',
-                     letter ? o->letter : ' ', letter ? "," : " ", o->name, o->arg ? "=" : "",
+                     letter ? o->letter : ' ', letter ? "," : " ", o->name, equals,
                      o->arg ? o->arg : "");
     if (n >= HELP_COLUMN - 1)
         (void)fprintf(out, "%s\n%*s", left, HELP_COLUMN, "");
@@ -162,7 +162,9 @@ static void roff_option(FILE *out, const struct cli_option *o, enum cli_style st
     (void)fputs(style == CLI_STYLE_SUB ? "\\fB" : "\\fB\\-\\-", out);
     roff(out, o->name);
     (void)fputs("\\fR", out);
-    if (o->arg) {
+    if (cli_arg_is_optional(o)) {
+        (void)fprintf(out, "[=\\fI%.*s\\fR]", (int)strcspn(o->arg + 2, "]"), o->arg + 2);
+    } else if (o->arg) {
         (void)fputs("=\\fI", out);
         roff(out, o->arg);
         (void)fputs("\\fR", out);

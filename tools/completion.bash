@@ -7,7 +7,8 @@ _sftfs_options() {
 
 _sftfs_suboptions() {
     "$1" --help 2>/dev/null |
-        sed -n 's/^      \([a-z][a-z_]*\)\(=\{0,1\}\)[A-Z]*\( .*\)\{0,1\}$/\1\2/p'
+        sed -n -e 's/^      \([a-z][a-z_]*\)\(=\{0,1\}\)[A-Z]*\( .*\)\{0,1\}$/\1\2/p' \
+            -e 's/^      overlay\[=.*/overlay overlay= overlay=none overlay=temporary/p'
 }
 
 _sftfs_complete() {

@@ -22,10 +22,15 @@ static const struct exitcode_row rows[] = {
     { EXITCODE_NETWORK, "The network or the server failed: connection, timeout, TLS or an "
                         "unexpected HTTP reply." },
     { EXITCODE_DENIED, "Permission denied, or the server rejected the credentials." },
-    { EXITCODE_MOUNT, "The mount could not be made or undone, or the mount point is busy." },
-    { EXITCODE_GUID_MISMATCH, "The package GUID differs from the one the document asks for." },
+    { EXITCODE_MOUNT, "The mount could not be made or undone, or the mount point or the overlay is in "
+                      "use." },
+    { EXITCODE_GUID_MISMATCH, "The package GUID differs from the one that the document asks for, or "
+                              "that the overlay belongs to." },
     { EXITCODE_DOCUMENT, "The OSD or manifest is not usable: not well-formed, or without a "
                          "CODEBASE or HREF." },
+    { EXITCODE_OLD_VERSION, "Changes in the overlay cannot be carried over to this version of the "
+                            "package without the version they were made with; nothing was "
+                            "changed." },
     { EXITCODE_INTERRUPTED, "Interrupted." },
 };
 
@@ -67,6 +72,7 @@ static const unsigned char codes[ERR_KIND_COUNT] = {
     [ERR_UNSAFE_PATH] = EXITCODE_FAILURE,
     [ERR_MOUNT] = EXITCODE_MOUNT,
     [ERR_BUSY] = EXITCODE_MOUNT,
+    [ERR_OLD_VERSION] = EXITCODE_OLD_VERSION,
 };
 
 const struct exitcode_row *exitcode_table(size_t *count)

@@ -92,6 +92,8 @@ mount_sources = \
 	tools/daemon.h \
 	tools/mount_common.c \
 	tools/mount_common.h \
+	tools/mount_overlay.c \
+	tools/mount_overlay.h \
 	tools/mount_setup.c \
 	$(NULL)
 

@@ -11,6 +11,7 @@
 
 #include "fetch/open.h"
 #include "src/log.h"
+#include "tools/mount_overlay.h"
 
 struct mount_work {
     struct mount_setup *setup;
@@ -18,6 +19,7 @@ struct mount_work {
     struct source *source;
     struct package *package;
     struct engine *engine;
+    struct mount_overlay overlay;
     char *mountpoint, *fsname;
 };
 
@@ -102,7 +104,10 @@ static int prepare(struct mount_work *w, const char *location, const char *mount
     w->fsname = shown_source(w->source, location);
     if (!w->fsname)
         return err_nomem(e);
-    return engine_new(w->package, w->source, &s->engine, &w->engine, e);
+    rc = engine_new(w->package, w->source, &s->engine, &w->engine, e);
+    if (rc)
+        return rc;
+    return mount_overlay_open(s, w->package, w->engine, w->fsname, w->mountpoint, &w->overlay, e);
 }
 
 enum exitcode mount_serve(struct mount_setup *s, struct daemon *d, const char *location,
@@ -120,6 +125,7 @@ enum exitcode mount_serve(struct mount_setup *s, struct daemon *d, const char *l
         s->mount.fuse_options = s->fuse_options;
         rc = mount_run(w.package, w.engine, &s->mount, ready, &w, &e);
     }
+    mount_overlay_close(&w.overlay);
     if (rc && d->is_ready && !d->foreground) {
         log_error("mount", "%s: %s", w.mountpoint, e.text);
         status = exitcode_of(e.kind);

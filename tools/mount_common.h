@@ -24,11 +24,23 @@ extern const struct cli_option mount_system_suboptions[];
     { "Connection options (after -o)", CLI_STYLE_SUB, connection_suboptions },              \
     { "Options of mount(8) and fstab (after -o)", CLI_STYLE_SUB, mount_system_suboptions }
 
+/* Where the user's changes go. */
+enum overlay_choice {
+    OVERLAY_CHOICE_NONE,      /* nowhere: read-only */
+    OVERLAY_CHOICE_DEFAULT,   /* the place that goes with the package GUID */
+    OVERLAY_CHOICE_DIR,
+    OVERLAY_CHOICE_TEMPORARY, /* a place that is removed at the end */
+};
+
 struct mount_setup {
     struct report report;
     struct source_options connection;
     struct mount_options mount;
     struct engine_options engine;
+    enum overlay_choice overlay;
+    char *overlay_dir;       /* absolute, with OVERLAY_CHOICE_DIR; owned */
+    const char *old_version; /* where the version is that the overlay was last used with, or NULL */
+    bool read_write;    /* rw was asked for */
     bool sloppy;        /* unknown options are passed over (mount -s) */
     char *fuse_options; /* owned */
     char **copies;      /* owned texts of -o, which the structures above borrow from */
@@ -41,6 +53,10 @@ void mount_setup_free(struct mount_setup *s);
 
 /* Takes one argument of -o. ERR_INVALID names the option that is wrong. */
 int mount_setup_options(struct mount_setup *s, const char *text, struct err *e) must_check;
+
+/* The argument of overlay: a directory, "none", "temporary", or NULL for the default place. A relative
+ * directory is one below the present working directory. */
+int mount_setup_overlay(struct mount_setup *s, const char *value, struct err *e) must_check;
 
 /*
  * Called when the package is open: may refuse it (ERR_GUID_MISMATCH), and gives the mount point

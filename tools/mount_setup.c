@@ -20,6 +20,8 @@ enum {
     OPT_DECODERS,
     OPT_NO_PUSH,
     OPT_NO_CASEFOLD_FLAG,
+    OPT_OVERLAY,
+    OPT_OLD_VERSION,
     /* mount(8)'s */
     OPT_RO,
     OPT_RW,
@@ -28,6 +30,16 @@ enum {
 };
 
 const struct cli_option mount_suboptions[] = {
+    { "overlay", 0, "[=DIR]",
+      "Let files be changed, and keep the changes in the directory DIR, which is made if needed. "
+      "Without DIR in a directory that goes with the package, below ~/.local/share/sftfs/overlays. "
+      "overlay=temporary throws the changes away at the end; overlay=none is the default: nothing "
+      "can be changed.",
+      OPT_OVERLAY },
+    { "old_version", 0, "SOURCE",
+      "Where to find the version of the package that the overlay was last used with, when that is "
+      "not where it was and changes are to be carried over to this version.",
+      OPT_OLD_VERSION },
     { "uid", 0, "USER", "Owner of all files: number or name. Default: the caller.", OPT_UID },
     { "gid", 0, "GROUP", "Group of all files: number or name. Default: the caller's.", OPT_GID },
     { "umask", 0, "MODE", "Permission bits taken away from all files, in octal. Default: 022.",
@@ -58,8 +70,10 @@ const struct cli_option mount_suboptions[] = {
 };
 
 const struct cli_option mount_system_suboptions[] = {
-    { "ro", 0, NULL, "Read-only, which a package always is.", OPT_RO },
-    { "rw", 0, NULL, "Accepted; the mount is read-only all the same, and a note says so.", OPT_RW },
+    { "ro", 0, NULL, "Read-only. With an overlay its changes show, and none can be made.", OPT_RO },
+    { "rw", 0, NULL,
+      "Accepted; without an overlay the mount is read-only all the same, and a note says so.",
+      OPT_RW },
     { "noexec", 0, NULL, "Do not let programs on the mount be executed.", OPT_PASS },
     { "noatime", 0, NULL, "Accepted like the other options on access times; a package has none.",
       OPT_PASS },
@@ -100,6 +114,7 @@ void mount_setup_free(struct mount_setup *s)
         free(s->copies[i]);
     free(s->copies);
     free(s->fuse_options);
+    free(s->overlay_dir);
 }
 
 static int set_user(struct mount_setup *s, const char *value, struct err *e)
@@ -166,6 +181,28 @@ static int pass_to_fuse(struct mount_setup *s, const char *name, struct err *e)
     return 0;
 }
 
+int mount_setup_overlay(struct mount_setup *s, const char *value, struct err *e)
+{
+    auto_free char *cwd = NULL;
+    char *dir = NULL;
+
+    if (value && !*value)
+        return err_set(e, ERR_INVALID, "overlay= needs a directory, 'temporary' or 'none'");
+    if (value && strcmp(value, "none") != 0 && strcmp(value, "temporary") != 0) {
+        if (value[0] != '/' && !(cwd = getcwd(NULL, 0)))
+            return err_sys(e, "overlay %s: the working directory", value);
+        if (asprintf(&dir, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", value) < 0)
+            return err_nomem(e);
+    }
+    free(s->overlay_dir);
+    s->overlay_dir = dir;
+    s->overlay = !value                  ? OVERLAY_CHOICE_DEFAULT
+                 : dir                   ? OVERLAY_CHOICE_DIR
+                 : !strcmp(value, "none") ? OVERLAY_CHOICE_NONE
+                                         : OVERLAY_CHOICE_TEMPORARY;
+    return 0;
+}
+
 static int apply(struct mount_setup *s, const struct cli_option *o, const char *value,
                  struct err *e)
 {
@@ -195,12 +232,20 @@ static int apply(struct mount_setup *s, const struct cli_option *o, const char *
     case OPT_NO_CASEFOLD_FLAG:
         s->mount.casefold_flag = false;
         return 0;
+    case OPT_OVERLAY:
+        return mount_setup_overlay(s, value, e);
+    case OPT_OLD_VERSION:
+        s->old_version = value;
+        return 0;
     case OPT_RW:
-        report_note(&s->report, "note: rw has no effect, a package is mounted read-only");
+        s->read_write = true;
+        s->mount.read_only = false;
         return 0;
     case OPT_PASS:
         return pass_to_fuse(s, o->name, e);
     case OPT_RO:
+        s->mount.read_only = true;
+        s->read_write = false;
         return 0;
     default:
         return connection_set(&s->connection, o->id, value, e);
@@ -228,7 +273,8 @@ static int one_option(struct mount_setup *s, const char *name, const char *value
     if (!o)
         return err_set(e, ERR_INVALID, "unknown mount option '%s'; 'sftfs --help' lists them",
                        name);
-    if (o->arg && (!value || (!*value && o->id != CONNECTION_PROXY)))
+    if (o->arg && !cli_arg_is_optional(o) &&
+        (!value || (!*value && o->id != CONNECTION_PROXY)))
         return err_set(e, ERR_INVALID, "mount option '%s' needs a value: %s=%s", name, name,
                        o->arg);
     if (!o->arg && value)

@@ -29,6 +29,7 @@ enum {
     OPT_OVERRIDE_URL,
     OPT_SOURCE_ROOT,
     OPT_SOURCE,
+    OPT_OVERLAY,
 };
 
 static const struct cli_option options[] = {
@@ -41,6 +42,9 @@ static const struct cli_option options[] = {
     { "json", 0, NULL, "With --list: print JSON, errors too.", OPT_JSON },
     { "options", 'o', "LIST", "Options separated by commas; see below. May be repeated.",
       OPT_OPTIONS },
+    { "overlay", 0, "[=DIR]",
+      "Let files be changed; the same as -o overlay. DIR may also be temporary or none.",
+      OPT_OVERLAY },
     { "foreground", 'f', NULL, "Stay in the foreground; log to stderr.", OPT_FOREGROUND },
     { "debug", 'd', NULL, "The same, and trace what the kernel asks.", OPT_DEBUG },
     { NULL, 0, NULL, NULL, 0 },
@@ -118,6 +122,8 @@ static int take_option(struct sftmount *m, int id, const char *arg, struct err *
     case OPT_JSON:
         m->setup.report.json = true;
         return 0;
+    case OPT_OVERLAY:
+        return mount_setup_overlay(&m->setup, arg, e);
     case OPT_APP:
         m->place.app = arg;
         return 0;

@@ -61,6 +61,12 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/tree_paths.c \
 	fs/overlay/tree_private.h \
 	fs/overlay/whiteout.c \
+	fs/overlay/upgrade.c \
+	fs/overlay/upgrade.h \
+	fs/overlay/upgrade_plan.c \
+	fs/overlay/upgrade_plan.h \
+	fs/overlay/upgrade_step.c \
+	fs/overlay/upgrade_step.h \
 	$(NULL)
 
 EXTRA_DIST += fs/overlay/format.md

@@ -253,7 +253,7 @@ bool partial_next_lower(struct partial *p, uint64_t off, struct span64 *out)
 {
     uint64_t limit = limit_of(p), end = block_units(limit), unit = off / PARTIAL_UNIT, n;
 
-    for (bool lower; unit < end; unit += n) {
+    for (bool lower; off < limit && unit < end; unit += n) {
         n = block_states_run(&p->states, unit, end, &lower);
         if (!lower)
             continue;
