@@ -84,6 +84,8 @@ unit_tests = \
 	tests/test-overlay-tree \
 	tests/test-package \
 	tests/test-package-builder \
+	tests/test-partial \
+	tests/test-partial-model \
 	tests/test-samples \
 	tests/test-sft \
 	tests/test-short-name \
@@ -266,6 +268,7 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz-osd \
 	tests/fuzz/fuzz-overlay-marker \
 	tests/fuzz/fuzz-http-reply \
+	tests/fuzz/fuzz-overlay-map \
 	tests/fuzz/make-seeds \
 	$(NULL)
 if FUZZING
@@ -309,8 +312,13 @@ tests_fuzz_fuzz_http_reply_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_http_reply_LDADD = $(LIBSFTFETCH) $(fuzz_ldadd)
 tests_fuzz_fuzz_http_reply_SOURCES = tests/fuzz/fuzz-http-reply.c tests/fuzz/fuzz.h
 
+tests_fuzz_fuzz_overlay_map_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_overlay_map_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_overlay_map_LDADD = $(LIBSFTOVERLAY) $(fuzz_ldadd)
+tests_fuzz_fuzz_overlay_map_SOURCES = tests/fuzz/fuzz-overlay-map.c tests/fuzz/fuzz.h
+
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
-tests_fuzz_make_seeds_LDADD = $(LIBSFT)
+tests_fuzz_make_seeds_LDADD = $(LIBSFTOVERLAY) $(LIBSFT)
 tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_sft_sources)
 
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
@@ -391,3 +399,13 @@ tests_test_pack_tree_CPPFLAGS = $(unit_cppflags)
 tests_test_pack_tree_LDADD = $(unit_ldadd)
 tests_test_pack_tree_SOURCES = tests/test-pack-tree.c tests/unit.h tools/pack_tree.c \
 	tools/dos_attributes.c
+
+tests_test_partial_CPPFLAGS = $(unit_cppflags)
+tests_test_partial_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_partial_SOURCES = tests/test-partial.c tests/overlay_dir.h tests/partial_file.h \
+	tests/unit.h
+
+tests_test_partial_model_CPPFLAGS = $(unit_cppflags)
+tests_test_partial_model_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_partial_model_SOURCES = tests/test-partial-model.c tests/overlay_dir.h \
+	tests/partial_file.h tests/unit.h

@@ -17,6 +17,8 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/crash_point.h \
 	fs/overlay/data.c \
 	fs/overlay/create.c \
+	fs/overlay/create.c \
+	fs/overlay/data.c \
 	fs/overlay/data.h \
 	fs/overlay/fd_cache.c \
 	fs/overlay/fd_cache.h \

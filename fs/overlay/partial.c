@@ -130,6 +130,7 @@ static void judge_all(struct partial *p, int fd)
     while ((first = block_states_find(&p->states, first, end, BLOCK_WRITTEN)) < end) {
         for (stop = first + 1; stop < end && block_states_get(&p->states, stop) == BLOCK_WRITTEN;)
             stop++;
+        p->judged = true;
         judge_written(p, fd, first, stop);
         first = stop;
     }

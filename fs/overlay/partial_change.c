@@ -39,7 +39,7 @@ static int make_map(struct partial *p, int fd)
 }
 
 /* Puts what is in memory, where the last boot's WRITTEN units have been judged, under this boot's
- * id. */
+ * id. What was found missing must not be judged again after it has become data in another way. */
 static int adopt_map(struct partial *p)
 {
     struct block_map_header h = p->map.header;
@@ -52,8 +52,16 @@ static int adopt_map(struct partial *p)
     h.lower_limit = limit_of(p);
     map_file_boot_id(p->map.store, h.boot_id);
     rc = map_file_put_header(&p->map, &h);
+    if (!rc && p->judged)
+        rc = map_file_sync(p->map.store, p->map.number, false);
     p->adopted = !rc;
     return rc;
+}
+
+/* Before the upper file is changed in any way. */
+static int before_change(struct partial *p)
+{
+    return keeps_map(p) && p->map.number && !p->adopted ? adopt_map(p) : 0;
 }
 
 /* There is a map and it may be changed. */
@@ -187,11 +195,12 @@ static ssize_t write_locked(struct partial *p, int fd, const void *data, size_t 
     struct span64 need[2];
     uint64_t limit = limit_of(p), end = off + len;
     uint64_t first = off / PARTIAL_UNIT, last = block_units(min_u64(end, limit));
-    int failed, rc = 0;
+    int failed, rc;
 
     if (partial_write_needs(p, off, len, need))
         return -EAGAIN;
-    if (off < limit && any_lower(p, first, last))
+    rc = before_change(p);
+    if (!rc && off < limit && any_lower(p, first, last))
         rc = prepare(p, fd, first, last - first);
     if (!rc && end > limit)
         rc = record_limit(p, fd);
@@ -291,8 +300,10 @@ static void finish_empty(struct partial *p, int fd)
 static int truncate_locked(struct partial *p, int fd, uint64_t size)
 {
     uint64_t limit = limit_of(p);
-    int rc = size > limit ? record_limit(p, fd) : 0;
+    int rc = before_change(p);
 
+    if (!rc && size > limit)
+        rc = record_limit(p, fd);
     if (rc)
         return rc;
     if (size != p->mark.size)
@@ -336,11 +347,12 @@ static int fallocate_locked(struct partial *p, int fd, int mode, uint64_t off, u
     bool zeroes = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
     uint64_t end = off + len, limit = limit_of(p);
     struct span64 need[2], units = covered_units(off, end, limit);
-    int rc = 0;
+    int rc;
 
     if (zeroes && partial_write_needs(p, off, len, need))
         return -EAGAIN;
-    if (zeroes && units.len)
+    rc = before_change(p);
+    if (!rc && zeroes && units.len)
         rc = prepare(p, fd, units.off, units.len);
     if (!rc && end > limit && !(mode & FALLOC_FL_KEEP_SIZE))
         rc = record_limit(p, fd);

@@ -24,6 +24,7 @@ struct partial {
     struct map_file map;          /* lock */
     uint64_t limit_on_disk;       /* lock; the least that is known to be there */
     bool adopted;                 /* lock; the map has this boot's id and the states in memory */
+    bool judged;                  /* lock; units WRITTEN before a reboot were among them */
     bool detached;                /* lock; the file has no name, changes stay in memory */
 };
 

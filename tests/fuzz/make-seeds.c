@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * make-seeds DIR: writes the binary seeds of the fuzz targets into DIR/NAME/, so that none of them
- * lies in the repository. Good packages of every codec and flag, and every row of tests/bad-sft.c.
+ * lies in the repository. Good packages of every codec and flag, every row of tests/bad-sft.c, and
+ * maps of partial files.
  */
 #include "config.h"
 
@@ -9,19 +10,46 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fs/overlay/block_map.h"
 #include "tests/bad-sft.h"
 #include "tests/make-sft.h"
 
-static int write_seed(const char *dir, const char *name, const struct made_sft *made)
+static int write_file(const char *dir, const char *target, const char *name, const void *data,
+                      size_t len)
 {
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/container/%s", dir, name) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/%s/%s", dir, target, name) >= (int)sizeof path)
         return 1;
     FILE *f = fopen(path, "wb");
     if (!f)
         return 1;
-    size_t n = made->len ? fwrite(made->data, 1, made->len, f) : 0;
-    return fclose(f) || n != made->len;
+    size_t n = len ? fwrite(data, 1, len, f) : 0;
+    return fclose(f) || n != len;
+}
+
+static int write_seed(const char *dir, const char *name, const struct made_sft *made)
+{
+    return write_file(dir, "container", name, made->data, made->len);
+}
+
+/* Maps of partial files: of none to a few units, with every state, blank and cut off. */
+static int map_seeds(const char *dir)
+{
+    static const uint64_t sizes[] = { 0, 1, 4096, 40000 };
+    uint8_t map[BLOCK_MAP_HEADER + 16] = { 0 };
+    int rc = write_file(dir, "overlay-map", "blank", map, sizeof map);
+
+    for (unsigned i = 0; i < 4 && !rc; i++) {
+        struct block_map_header h = { .lower_size = sizes[i], .lower_limit = sizes[i] / 2,
+                                      .boot_id = "boot", .content = "content" };
+        char name[64];
+        rc = block_map_format(&h, map);
+        for (unsigned u = 0; u < 16; u++)
+            map[BLOCK_MAP_HEADER + u] = (uint8_t)(u % 3);
+        (void)snprintf(name, sizeof name, "good-%u", (unsigned)sizes[i]);
+        rc |= write_file(dir, "overlay-map", name, map, (size_t)block_map_length(sizes[i]));
+    }
+    return rc ? rc : write_file(dir, "overlay-map", "cut", map, BLOCK_MAP_HEADER - 1);
 }
 
 static int good_seeds(const char *dir)
@@ -73,15 +101,18 @@ static int raw_seed(const char *dir)
 
 int main(int argc, char **argv)
 {
-    char path[4096];
-    if (argc != 2 || snprintf(path, sizeof path, "%s/container", argv[1]) >= (int)sizeof path) {
+    char path[4096], maps[4096];
+    if (argc != 2 || snprintf(path, sizeof path, "%s/container", argv[1]) >= (int)sizeof path ||
+        snprintf(maps, sizeof maps, "%s/overlay-map", argv[1]) >= (int)sizeof maps) {
         fprintf(stderr, "usage: make-seeds DIR\n");
         return 2;
     }
     (void)mkdir(argv[1], 0777); /* if they are there, all the better; if not, writing fails */
     (void)mkdir(path, 0777);
+    (void)mkdir(maps, 0777);
     struct seeds bad = { .dir = argv[1] };
-    if (good_seeds(argv[1]) || raw_seed(argv[1]) || !bad_sft_each(bad_seed, &bad) || bad.rc) {
+    if (good_seeds(argv[1]) || raw_seed(argv[1]) || !bad_sft_each(bad_seed, &bad) || bad.rc ||
+        map_seeds(argv[1])) {
         fprintf(stderr, "make-seeds: cannot write to %s\n", argv[1]);
         return 1;
     }
