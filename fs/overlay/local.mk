@@ -15,8 +15,6 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/copy_up.c \
 	fs/overlay/crash_point.c \
 	fs/overlay/crash_point.h \
-	fs/overlay/data.c \
-	fs/overlay/create.c \
 	fs/overlay/create.c \
 	fs/overlay/data.c \
 	fs/overlay/data.h \
