@@ -331,6 +331,8 @@ static void reader_needs_no_lock_and_changes_nothing(void)
     CU_ASSERT_FATAL(overlay_store_open(f.path, OVERLAY_READ, NULL, NULL, &r, &f.e) == 0);
     CU_ASSERT(guid_equal(&r->package_guid, &ours) && r->work_fd == -1 && r->maps_fd == -1);
     CU_ASSERT(overlay_store_set_version(r, &other, 1, "", "", &f.e) == -EROFS);
+    CU_ASSERT(overlay_whiteout_create(r, r->files_fd, "x") == -EROFS);
+    CU_ASSERT(overlay_move_with_whiteout(r, "a", "b") == -EROFS);
     CU_ASSERT(!exists(&f, "maps"));
     overlay_store_close(r);
     CU_ASSERT(refusal(&f, OVERLAY_WRITE, &ours) == ERR_BUSY);

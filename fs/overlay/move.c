@@ -214,6 +214,8 @@ int overlay_move_with_whiteout(struct overlay_store *s, const char *from, const 
 {
     struct job j = { .s = s, .from.dir = -1, .to.dir = -1 };
 
+    if (s->work_fd < 0)
+        return -EROFS;
     overlay_work_name(s, j.aside);
     overlay_work_name(s, j.whiteout);
     int rc = find(s, from, &j.from);

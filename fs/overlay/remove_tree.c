@@ -26,6 +26,15 @@ struct removal {
     int rc;          /* first error */
 };
 
+/* Gives the owner all rights to directory NAME. Not following links takes /proc in the C library. */
+static int allow(int fd, const char *name)
+{
+    if (!fchmodat(fd, name, 0700, AT_SYMLINK_NOFOLLOW) ||
+        (errno == EOPNOTSUPP && !fchmodat(fd, name, 0700, 0)))
+        return 0;
+    return -errno;
+}
+
 /* Opens directory NAME for emptying it, whatever its permissions were. */
 static int open_to_empty(int fd, const char *name, dev_t dev)
 {
@@ -37,8 +46,9 @@ static int open_to_empty(int fd, const char *name, dev_t dev)
         return -ENOTDIR;
     if (dev && st.st_dev != dev)
         return -EXDEV;
-    if ((st.st_mode & 0700) != 0700 && fchmodat(fd, name, 0700, AT_SYMLINK_NOFOLLOW))
-        return -errno;
+    int rc = (st.st_mode & 0700) == 0700 ? 0 : allow(fd, name);
+    if (rc)
+        return rc;
     int dir = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return dir < 0 ? -errno : dir;
 }
@@ -80,8 +90,9 @@ static int move_up(struct removal *r, int fd, const char *name)
         if (!renameat(fd, name, r->top, unused))
             return 0;
         if (errno == EACCES) { /* ".." of a directory that may not be written to */
-            if (fchmodat(fd, name, 0700, AT_SYMLINK_NOFOLLOW))
-                return -errno;
+            int rc = allow(fd, name);
+            if (rc)
+                return rc;
         } else if (!is_full(errno) && errno != ENOTDIR) {
             return -errno;
         }

@@ -110,7 +110,7 @@ int overlay_whiteout_mark_dir(int dirfd)
 
 int overlay_whiteout_create(struct overlay_store *s, int dirfd, const char *name)
 {
-    int rc = overlay_whiteout_mark_dir(dirfd);
+    int rc = s->work_fd < 0 ? -EROFS : overlay_whiteout_mark_dir(dirfd);
 
     return rc ? rc : place(s, dirfd, name);
 }
@@ -118,5 +118,5 @@ int overlay_whiteout_create(struct overlay_store *s, int dirfd, const char *name
 int overlay_whiteout_prepare(struct overlay_store *s, char name[WORK_NAME_MAX])
 {
     overlay_work_name(s, name);
-    return place(s, s->work_fd, name);
+    return s->work_fd < 0 ? -EROFS : place(s, s->work_fd, name);
 }
