@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Unit tests of fs/overlay/look.c and overlay.c: lookups, listings, attributes, references, and what is
- * cleared away at opening.
+ * Unit tests of fs/overlay/look.c and overlay.c: lookups, listings, attributes, references, and
+ * what is cleared away at opening.
  */
 #include "config.h"
 
@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "fs/overlay/data.h"
 #include "tests/overlay_fixture.h"
 
 static const struct make_entry entries[] = {
@@ -325,6 +326,25 @@ static void statfs_is_that_of_the_upper_file_system(void)
     fixture_end(&f);
 }
 
+static void file_handle_finds_what_was_changed_in_an_earlier_mount(void)
+{
+    struct overlay_ref ref;
+    struct stat st;
+    BEGIN(f);
+    up_dir(&f, "Dir");
+    up_file_from(&f, "Dir/a.txt", "/Dir/a.txt");
+    up_whiteout(&f, "Dir/b.txt");
+    up_file(&f, "Dir/c.txt", "another");
+    fixture_open(&f, false);
+    CU_ASSERT_EQUAL(overlay_lookup(f.o, package_id(&f, "Dir/b.txt"), ".", &ref, &st), -ESTALE);
+    CU_ASSERT_EQUAL(overlay_lookup(f.o, package_id(&f, "Dir/a.txt"), ".", &ref, &st), 0);
+    CU_ASSERT_EQUAL(st.st_size, 9);
+    CU_ASSERT_EQUAL(overlay_lookup(f.o, package_id(&f, "Dir/c.txt"), ".", &ref, &st), -ESTALE);
+    CU_ASSERT_EQUAL(overlay_lookup(f.o, package_id(&f, "Dir/d.txt"), ".", &ref, &st), 0);
+    CU_ASSERT_EQUAL(ref.id, package_id(&f, "Dir/d.txt"));
+    fixture_end(&f);
+}
+
 /* ---- references ---- */
 
 /* What unlink(2) of an upper file does: its descriptor is kept for those who have it open. */
@@ -407,6 +427,42 @@ static void forgetting_what_has_a_name_changes_nothing(void)
     overlay_forget(f.o, 2, 5);
     overlay_forget(f.o, 2, 5);
     overlay_forget(f.o, 987654321, 5);
+    fixture_end(&f);
+}
+
+static bool has_marker(struct fixture *f, const char *path, const char *marker)
+{
+    return xattr_get_at(f->store->files_fd, path, marker, NULL, 0) >= 0;
+}
+
+static void complete_file_becomes_plain_when_it_is_forgotten(void)
+{
+    uint8_t content[16];
+    struct overlay_data data;
+    char mark[200], *at = mark;
+    BEGIN(f);
+    uint64_t id = package_id(&f, "Dir/d.txt");
+    partial_fingerprint(f.package, (uint32_t)(id - 1), content);
+    at += snprintf(at, 64, "1 size=5000 content=");
+    for (size_t i = 0; i < sizeof content; i++)
+        at += snprintf(at, 3, "%02x", content[i]);
+    (void)snprintf(at, 64, " map=none path=/Dir/d.txt");
+    up_dir(&f, "Dir");
+    up_file(&f, "Dir/d.txt", "");
+    up_mark(&f, "Dir/d.txt", MARKER_ORIGIN, "/Dir/d.txt");
+    up_mark(&f, "Dir/d.txt", MARKER_PARTIAL, mark);
+    fixture_open(&f, false);
+    CU_ASSERT_EQUAL(id_at(&f, "Dir/d.txt"), id);
+    overlay_remember(f.o, id, 2);
+    CU_ASSERT_EQUAL_FATAL(overlay_data_pin(f.o, id, false, &data), 0);
+    CU_ASSERT_PTR_NOT_NULL(data.partial);
+    overlay_data_unpin(f.o, &data);
+    overlay_forget(f.o, id, 1);
+    CU_ASSERT_TRUE(has_marker(&f, "Dir/d.txt", MARKER_PARTIAL));
+    overlay_forget(f.o, id, 1);
+    CU_ASSERT_FALSE(has_marker(&f, "Dir/d.txt", MARKER_PARTIAL));
+    CU_ASSERT_TRUE(has_marker(&f, "Dir/d.txt", MARKER_ORIGIN));
+    CU_ASSERT_EQUAL(id_at(&f, "Dir/d.txt"), id);
     fixture_end(&f);
 }
 
@@ -534,9 +590,11 @@ UNIT_MAIN("overlay-look",
           TEST(attributes_of_users_are_shown_and_markers_are_not),
           TEST(dos_attributes_of_the_package_are_extended_attributes),
           TEST(statfs_is_that_of_the_upper_file_system),
+          TEST(file_handle_finds_what_was_changed_in_an_earlier_mount),
           TEST(deleted_file_lives_as_long_as_the_kernel_knows_it),
           TEST(deleted_file_goes_at_once_when_nobody_knows_it),
           TEST(deleted_package_file_stays_deleted_when_it_is_forgotten),
           TEST(forgetting_what_has_a_name_changes_nothing),
+          TEST(complete_file_becomes_plain_when_it_is_forgotten),
           TEST(lookups_and_listings_run_beside_changes),
           TEST(maps_of_no_file_go_after_an_unclean_end_only))

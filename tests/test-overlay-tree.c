@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Unit tests of fs/overlay/tree*.c: what the names of an upper directory over a package stand for. */
+/* Unit tests of fs/overlay/tree*.c: what the names of an upper directory over a package mean. */
 #include "config.h"
 
 #include "fs/overlay/tree.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Two maps of nodes: from id to node for those of the upper layer alone, and from upper inode number to
- * node for the same, by which a second name of a file finds it.
+ * Two maps of nodes: from id to node for those of the upper layer alone, and from upper inode
+ * number to node for the same, by which a second name of a file finds it.
  *
  * An id is a slot and how often the slot was used, so that an id is not used again for another
- * node. ids_find() takes no lock and may run at any time; the rest needs ns: shared for inos_find(),
- * alone to change.
+ * node. ids_find() takes no lock and may run at any time; the rest needs ns: shared for
+ * inos_find(), alone to change.
  */
 #ifndef FS_OVERLAY_IDS_H
 #define FS_OVERLAY_IDS_H
@@ -28,7 +28,8 @@ void inos_free(struct overlay_ino_map *m); /* not the nodes; NULL is fine */
 
 /* By node->upper_ino. */
 int inos_add(struct overlay_ino_map *m, struct overlay_node *node) must_check;
-void inos_remove(struct overlay_ino_map *m, struct overlay_node *node); /* also one that is not in it */
+/* Also one that is not in it. */
+void inos_remove(struct overlay_ino_map *m, struct overlay_node *node);
 struct overlay_node *inos_find(const struct overlay_ino_map *m, uint64_t upper_ino);
 
 #endif

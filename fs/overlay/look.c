@@ -2,8 +2,8 @@
 /*
  * Looking into an overlay: names, attributes, listings, links, extended attributes. See overlay.h.
  *
- * Everything holds ns shared, except while an upper directory is read for the first time. What nobody
- * changed is answered from the package.
+ * Everything holds ns shared, except while an upper directory is read for the first time. What
+ * nobody changed is answered from the package.
  *
  * Positions in a listing: 0 ".", 1 "..", then the places of the package's children, each taken by
  * the upper name that covers it if there is one, then from SERIAL_START on the other upper names in
@@ -108,13 +108,29 @@ static struct overlay_ref self_ref(const struct tree_dir *dir)
     return dir->node ? tree_ref_of(dir->node) : tree_ref_of_package(dir->lower);
 }
 
+static bool is_forgotten(const struct overlay *o, const struct overlay_node *node)
+{
+    return node->identity == NODE_NONE ? !atomic_load(&node->lookups)
+                                       : !atomic_load(&o->lower_lookups[node->identity]);
+}
+
+/* Any node, by a file handle that may be older than the mount. */
 static int lookup_self(struct overlay *o, uint64_t id, struct overlay_ref *out, struct stat *st)
 {
     struct overlay_node *node;
     int rc = 0;
 
+    if (!overlay_find(o, id, &node))
+        return -ESTALE;
+    if (!node && !atomic_load(&o->lower_lookups[id - 1])) {
+        (void)pthread_rwlock_wrlock(&o->ns);
+        rc = tree_reach(o, (uint32_t)(id - 1));
+        unlock(o);
+    }
+    if (rc)
+        return rc;
     lock_shared(o);
-    if (!overlay_find(o, id, &node)) {
+    if (!overlay_find(o, id, &node) || (node && node->unlinked && is_forgotten(o, node))) {
         rc = -ESTALE;
     } else {
         *out = ref_of(id, node);
@@ -132,7 +148,7 @@ int overlay_lookup(struct overlay *o, uint64_t parent, const char *name, struct 
     struct tree_dir dir;
 
     *out = (struct overlay_ref){ .lower = NODE_NONE };
-    if (!strcmp(name, ".")) /* of any node, for file handles */
+    if (!strcmp(name, "."))
         return lookup_self(o, parent, out, st);
     int rc = lock_dir(o, parent, &dir);
     if (rc)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the modules of the overlay share: the structures behind overlay.h. Nobody outside fs/overlay/
- * includes this.
+ * What the modules of the overlay share: the structures behind overlay.h. Nobody outside
+ * fs/overlay/ includes this.
  */
 #ifndef FS_OVERLAY_NODE_H
 #define FS_OVERLAY_NODE_H
@@ -25,39 +25,39 @@ struct overlay_name {
     uint32_t hash;                   /* of the folded name */
     bool at_child;                   /* listed at the place of the package node it covers */
     uint64_t serial;                 /* place in listings; grows, never used again */
-    uint32_t covers;                 /* child of dir->lower with the same (folded) name, or NODE_NONE */
+    uint32_t covers;                 /* child of dir->lower of the same (folded) name, if any */
     uint16_t len;
     char text[];                     /* NUL-terminated */
 };
 
 /*
- * A file or directory that has something in the upper layer, or a package node that was deleted. Fields are
- * guarded by ns unless they say otherwise; id, ino, type, identity never change.
+ * A file or directory that has something in the upper layer, or a package node that was deleted.
+ * Fields are guarded by ns unless they say otherwise; id, ino, type, identity never change.
  */
 struct overlay_node {
     uint64_t id, ino;
-    uint64_t upper_ino;          /* inode number in the upper file system; 0: none, or not known yet */
+    uint64_t upper_ino;          /* inode number in the upper file system; 0: none or not known */
     mode_t type;                 /* S_IFMT bits */
     uint32_t identity;           /* package node whose id it has, or NODE_NONE */
-    uint32_t lower;              /* directory: the package directory that shows through, or NODE_NONE.
-                                    file: the package file its missing bytes are in, or NODE_NONE */
-    _Atomic bool has_upper;      /* false: a deleted package node, of which there is nothing in upper.
+    uint32_t lower;              /* directory: the package directory that shows through, if any;
+                                    file: the package file its missing bytes are in. Or NODE_NONE */
+    _Atomic bool has_upper;      /* false: a deleted package node, nothing of it is in upper.
                                     Read without ns by I/O; set when slot can be opened */
-    bool unlinked;               /* has no name any more, here or (by st_nlink) anywhere */
+    _Atomic bool unlinked;       /* has no name any more, here or (by st_nlink) anywhere */
     bool has_mode;               /* MARKER_MODE overrides the upper file's permission bits */
     mode_t mode;
-    struct overlay_name *names;  /* of a directory at most one; NULL of the root and of unlinked ones */
+    struct overlay_name *names;  /* of a directory at most one; root, unlinked: NULL */
     struct overlay_table *table; /* directory: NULL until it is loaded */
     struct overlay_node *next_ino;   /* chain of the map by upper inode number */
-    struct fd_slot slot;         /* directory: O_PATH; file: O_RDWR, or O_RDONLY where not permitted */
+    struct fd_slot slot;         /* directory: O_PATH; file: O_RDWR, or O_RDONLY if need be */
     pthread_mutex_t lock;        /* guards opening of `partial` */
-    struct partial *_Atomic partial; /* NULL: plain, or not opened; set once (see needs_partial) */
+    struct partial *_Atomic partial; /* NULL: plain, or not opened; set once (see is_partial) */
     _Atomic bool is_partial;     /* has MARKER_PARTIAL as of loading or copy-up; read without ns */
     _Atomic bool no_set_id;      /* neither set-user-ID nor set-group-ID; whoever changes the mode
                                     clears this afterwards. No lock */
     _Atomic bool name_fresh;     /* copied up, made or renamed since its directory was last synced
                                     (overlay_node_named()). No lock */
-    _Atomic uint64_t lookups;    /* kernel references; of nodes with an identity see overlay.lower_lookups */
+    _Atomic uint64_t lookups;    /* kernel references; with an identity see lower_lookups */
 };
 
 struct overlay_id_table;

@@ -2,8 +2,8 @@
 /*
  * An overlay from opening to closing, and the kernel's references to its nodes. See overlay.h.
  *
- * References of package nodes are counted in an array of their own, so that nodes nobody changed need
- * nothing else.
+ * References of package nodes are counted in an array of their own, so that nodes nobody changed
+ * need nothing else.
  */
 #include "config.h"
 
@@ -11,6 +11,7 @@
 
 #include <sys/random.h>
 
+#include "fs/overlay/data.h"
 #include "fs/overlay/ids.h"
 #include "fs/overlay/node.h"
 #include "fs/overlay/recover.h"
@@ -92,22 +93,6 @@ int overlay_open(struct overlay_store *store, const struct package *package,
     return 0;
 }
 
-static void settle_partial(struct overlay *o, struct overlay_node *node)
-{
-    struct partial *p = atomic_load_explicit(&node->partial, memory_order_acquire);
-
-    if (!p || node->unlinked)
-        return;
-    int fd = tree_pin_file_locked(o, node);
-    if (fd < 0)
-        return;
-    int rc = partial_needs_lower(p) ? partial_sync(p, fd) : partial_finish(p, fd);
-    if (rc)
-        log_warning("overlay", "%s: a changed file could not be brought to the disk: errno=%d",
-                    o->store->path, -rc);
-    tree_unpin_file(o, node);
-}
-
 void overlay_close(struct overlay *o)
 {
     if (!o)
@@ -118,9 +103,9 @@ void overlay_close(struct overlay *o)
         uint64_t at = 0;
         for (uint32_t i = 0; i < o->info->node_count; i++)
             if ((node = overlay_node_of(o, i)))
-                settle_partial(o, node);
+                overlay_data_settle(o, node, true);
         while ((node = ids_next(o->ids, &at)))
-            settle_partial(o, node);
+            overlay_data_settle(o, node, true);
     }
     tree_free(o);
     fd_cache_free(o->fds);
@@ -181,29 +166,63 @@ void overlay_remember(struct overlay *o, uint64_t id, uint64_t n)
 {
     struct overlay_node *node;
 
-    if (!overlay_find(o, id, &node))
+    if (id < OVERLAY_UPPER_ID) {
+        if (id && id <= o->info->node_count)
+            remember_lower(o, (uint32_t)(id - 1), n);
         return;
-    if (id < OVERLAY_UPPER_ID)
-        remember_lower(o, (uint32_t)(id - 1), n);
-    else
+    }
+    /* Until it is counted, only ns keeps the node. */
+    (void)pthread_rwlock_rdlock(&o->ns);
+    if (overlay_find(o, id, &node))
         atomic_fetch_add(&node->lookups, n);
+    (void)pthread_rwlock_unlock(&o->ns);
+}
+
+static bool forget(struct overlay *o, uint64_t id, struct overlay_node *node, uint64_t n)
+{
+    return id < OVERLAY_UPPER_ID ? forget_lower(o, (uint32_t)(id - 1), n) : forget_upper(node, n);
+}
+
+/* What to do about a node whose last reference has gone. */
+enum last { LAST_NOTHING, LAST_SETTLE, LAST_LET_GO };
+
+static enum last at_last(struct overlay *o, uint64_t id)
+{
+    enum last what = LAST_NOTHING;
+    struct overlay_node *node;
+
+    (void)pthread_rwlock_rdlock(&o->ns);
+    if (overlay_find(o, id, &node) && node && node != o->root) {
+        if (!node->names)
+            what = LAST_LET_GO;
+        else if (atomic_load_explicit(&node->partial, memory_order_acquire))
+            what = LAST_SETTLE;
+    }
+    /* Settling does not hold ns, so the node is held as the kernel would. */
+    if (what == LAST_SETTLE) {
+        if (id < OVERLAY_UPPER_ID)
+            remember_lower(o, (uint32_t)(id - 1), 1);
+        else
+            atomic_fetch_add(&node->lookups, 1);
+    }
+    (void)pthread_rwlock_unlock(&o->ns);
+    return what;
 }
 
 void overlay_forget(struct overlay *o, uint64_t id, uint64_t n)
 {
     struct overlay_node *node;
 
-    if (!overlay_find(o, id, &node))
+    if (!overlay_find(o, id, &node) || !forget(o, id, node, n) || !node)
         return;
-    bool last = id < OVERLAY_UPPER_ID ? forget_lower(o, (uint32_t)(id - 1), n)
-                                      : forget_upper(node, n);
-    if (!last || !node)
+    enum last what = at_last(o, id);
+    if (what == LAST_SETTLE) {
+        overlay_data_settle(o, node, false);
+        if (!forget(o, id, node, 1))
+            return;
+    } else if (what == LAST_NOTHING) {
         return;
-    (void)pthread_rwlock_rdlock(&o->ns);
-    bool nameless = overlay_find(o, id, &node) && node && !node->names && node != o->root;
-    (void)pthread_rwlock_unlock(&o->ns);
-    if (!nameless)
-        return;
+    }
     (void)pthread_rwlock_wrlock(&o->ns);
     if (overlay_find(o, id, &node) && node)
         tree_let_go(o, node);

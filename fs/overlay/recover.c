@@ -2,9 +2,9 @@
 /*
  * Removing maps that nobody refers to. See recover.h.
  *
- * A map is made before its file says so and removed after the file has gone, so an interrupted change
- * leaves at worst a map too many. Single-threaded. Directories yet to be visited are kept as paths,
- * so that depth costs neither stack nor descriptors.
+ * A map is made before its file says so and removed after the file has gone, so an interrupted
+ * change leaves at worst a map too many. Single-threaded. Directories yet to be visited are kept as
+ * paths, so that depth costs neither stack nor descriptors.
  */
 #include "config.h"
 
@@ -94,10 +94,8 @@ static int visit(struct walk *w, const char *path, int fd, const char *name)
         return 0;
     if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW))
         return errno == ENOENT ? 0 : -errno;
-    if (st.st_dev != w->store->dev)
-        return 0;
     if (S_ISDIR(st.st_mode))
-        return push_dir(w, path, name);
+        return st.st_dev == w->store->dev ? push_dir(w, path, name) : 0;
     return S_ISREG(st.st_mode) ? visit_file(w, fd, name, &st) : 0;
 }
 

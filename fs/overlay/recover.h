@@ -5,8 +5,8 @@
 
 #include "fs/overlay/store.h"
 
-/* Removes maps that no partial file refers to, unless some part of the overlay could not be read; logs
- * what it does. STORE is open for writing and nothing else uses it yet. */
+/* Removes maps that no partial file refers to, unless some part of the overlay could not be
+ * read; logs what it does. STORE is open for writing and nothing else uses it yet. */
 void recover_maps(struct overlay_store *store);
 
 #endif

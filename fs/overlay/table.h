@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The upper names of one directory: a hash by folded name, and an array in the order they were added,
- * in which a listing finds its place again by serial number. Several names may fold alike (made while
- * the mount was case-sensitive, or by hand).
+ * The upper names of one directory: a hash by folded name, and an array in the order they were
+ * added, in which a listing finds its place again by serial number. Several names may fold alike
+ * (made while the mount was case-sensitive, or by hand).
  *
  * Needs ns: shared to look, alone to change. Only for tree*.c and look.c.
  */
@@ -43,19 +43,23 @@ void table_free(struct overlay_table *t);
 /* Afterwards so many table_insert() as there are spares cannot fail. */
 int table_reserve(struct overlay_table *t) must_check;
 
-/* Adds a name, so far a whiteout, that covers package node COVERS or NODE_NONE. NULL without memory. */
-struct overlay_name *table_insert(const struct overlay *o, struct overlay_table *t, const char *text, size_t len,
-                                  uint32_t covers) must_check;
+/* Adds a name, so far a whiteout, that covers package node COVERS or NODE_NONE. NULL without
+ * memory. */
+struct overlay_name *table_insert(const struct overlay *o, struct overlay_table *t,
+                                  const char *text, size_t len, uint32_t covers) must_check;
 /* The name stands for NODE from now on. Decides where it is listed. */
 void table_show(struct overlay_table *t, struct overlay_name *name, struct overlay_node *node);
 void table_remove(struct overlay_table *t, struct overlay_name *name); /* frees it */
 
-/* The name that NAME finds: what shows something before whiteouts, then the exact spelling, then the first in
- * byte order. NULL if none. */
-struct overlay_name *table_find(const struct overlay *o, const struct overlay_table *t, const char *name, size_t len);
+/* The name that NAME finds: what shows something before whiteouts, then the exact spelling, then
+ * the first in byte order. NULL if none. */
+struct overlay_name *table_find(const struct overlay *o, const struct overlay_table *t,
+                                const char *name, size_t len);
 
-/* A name that covers package node CHILD: the one listed in its place if there is one, else any, or NULL. */
-struct overlay_name *table_covering(const struct overlay *o, const struct overlay_table *t, uint32_t child);
+/* A name that covers package node CHILD: the one listed in its place if there is one, else any, or
+ * NULL. */
+struct overlay_name *table_covering(const struct overlay *o, const struct overlay_table *t,
+                                    uint32_t child);
 
 /* Index in places of the first with at least that serial number. */
 size_t table_place_from(const struct overlay_table *t, uint64_t serial);

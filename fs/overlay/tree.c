@@ -4,8 +4,8 @@
  * upper directories is in tree_load.c, descriptors and paths are in tree_paths.c.
  *
  * A package node shows at its own place when no upper name there covers it and it has no state
- * (overlay_node_of() is NULL): one that was moved or deleted has. So no package node can show twice,
- * whatever the markers of an upper layer say.
+ * (overlay_node_of() is NULL): one that was moved or deleted has. So no package node can show
+ * twice, whatever the markers of an upper layer say.
  */
 #include "config.h"
 
@@ -124,7 +124,8 @@ void tree_free_node(struct overlay *o, struct overlay_node *node)
     release_node(o, node);
 }
 
-/* The map of a partial file that nobody opened since the mount began is known to its marker only. */
+/* The map of a partial file that nobody opened since the mount began is known to its marker
+ * only. */
 static void discard_unopened(struct overlay *o, struct overlay_node *node, int fd)
 {
     struct markers m = { 0 };
@@ -288,8 +289,8 @@ bool tree_shows_child(struct overlay *o, const struct tree_dir *dir, uint32_t ch
     return !dir->node || !dir->node->table || !table_covering(o, dir->node->table, child);
 }
 
-/* Packages may hold names that differ only in case; a mount that is not case-sensitive then finds the
- * ones behind the first when that is hidden. Seldom, so slow is fine. */
+/* Packages may hold names that differ only in case; a mount that is not case-sensitive then
+ * finds the ones behind the first when that is hidden. Seldom, so slow is fine. */
 static uint32_t other_child(struct overlay *o, const struct tree_dir *dir, const char *name,
                             size_t len)
 {

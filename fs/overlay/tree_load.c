@@ -4,9 +4,9 @@
  *
  * First all names with their markers, then the nodes they stand for. What lies at its own place
  * (the common case) is clear at once. What was moved must not still show at its own place, so the
- * upper directories on the way there are read as well, but only their names and what is clear at once;
- * the rest of theirs waits in o->pending. Nothing here calls itself: markers that lead in circles cost
- * one reading of each directory and no stack.
+ * upper directories on the way there are read as well, but only their names and what is clear at
+ * once; the rest of theirs waits in o->pending. Nothing here calls itself: markers that lead in
+ * circles cost one reading of each directory and no stack.
  *
  * A directory is used only when nothing is pending any more, so nobody sees what is half read.
  */
@@ -121,7 +121,9 @@ static int examine(struct overlay *o, struct overlay_node *dir, int fd, const ch
         warn(o, dir, text, "a device; left out");
         return 0;
     }
-    if (st.st_dev != o->store->dev) {
+    /* Of directories only: files may have a device of their own where the upper file system is
+     * itself made of layers. */
+    if (S_ISDIR(st.st_mode) && st.st_dev != o->store->dev) {
         warn(o, dir, text, "on another file system; left out");
         return 0;
     }
@@ -351,7 +353,8 @@ static int settle_clear(struct overlay *o, struct overlay_node *dir, struct over
     return rc;
 }
 
-/* Moves those that are not clear at once to the table's own list, which is worked off from its end. */
+/* Moves those that are not clear at once to the table's own list, which is worked off from its
+ * end. */
 static int keep_pending(struct overlay_table *t, struct found_list *list)
 {
     size_t count = 0;
@@ -525,6 +528,16 @@ int tree_load(struct overlay *o, struct overlay_node *dir)
     while (!rc && o->pending)
         rc = settle_pending(o);
     return rc;
+}
+
+int tree_reach(struct overlay *o, uint32_t index)
+{
+    int shows = overlay_node_of(o, index) ? 1 : shows_at_home(o, index);
+    int rc = tree_load(o, o->root); /* what the way there has left pending */
+
+    if (shows < 0 || rc)
+        return shows < 0 ? shows : rc;
+    return shows || overlay_node_of(o, index) ? 0 : -ESTALE;
 }
 
 void tree_load_cancel(struct overlay *o)

@@ -2,9 +2,9 @@
 /*
  * Descriptors of upper nodes, their paths and attributes. See tree.h.
  *
- * Upper directories are opened one component at a time from the nearest one above that is open, never
- * following a symbolic link: what somebody else puts into the upper layer while it is mounted does
- * not lead out of it. Depth costs no stack.
+ * Upper directories are opened one component at a time from the nearest one above that is open,
+ * never following a symbolic link: what somebody else puts into the upper layer while it is mounted
+ * does not lead out of it. Depth costs no stack.
  */
 #include "config.h"
 
