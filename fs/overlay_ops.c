@@ -45,6 +45,20 @@ bool overlay_refuses_change(fuse_req_t req)
     return true;
 }
 
+int overlay_drop_privileges(fuse_req_t req, uint64_t id, const struct overlay_data *d)
+{
+    struct vfs *v = vfs_of(req);
+
+    if (!fuse_req_ctx(req)->uid)
+        return 0;
+    int rc = overlay_data_drop_privileges(v->overlay, d);
+    /* The kernel does not look at the mode again after it has written. Asking for the attributes to
+     * be read again needs no lock that it may hold for the caller. */
+    if (rc > 0)
+        (void)fuse_lowlevel_notify_inval_inode(v->session, id, -1, 0);
+    return rc < 0 ? rc : 0;
+}
+
 /* ---- attributes ---- */
 
 static int attributes(struct vfs *v, uint64_t id, struct stat *st)
@@ -84,8 +98,7 @@ static int set_size(fuse_req_t req, uint64_t id, off_t size)
 
     if (rc)
         return rc;
-    if (fuse_req_ctx(req)->uid)
-        rc = overlay_data_drop_privileges(o, &d);
+    rc = overlay_drop_privileges(req, id, &d);
     if (!rc)
         rc = overlay_data_truncate(o, &d, (uint64_t)size);
     overlay_data_unpin(o, &d);

@@ -14,6 +14,7 @@
 #ifndef FS_OVERLAY_OPS_H
 #define FS_OVERLAY_OPS_H
 
+#include "fs/overlay/data.h"
 #include "fs/vfs.h"
 
 /* Changes OPS, those of a mount without overlay, where it makes a difference. */
@@ -30,6 +31,10 @@ void overlay_ops_init(struct vfs *v, struct fuse_conn_info *conn);
 /* Answers REQ with the errno of RC (negative), about node ID. What a program sees as EIO is logged
  * with WHAT. */
 void overlay_reply_error(fuse_req_t req, uint64_t id, const char *what, int rc);
+
+/* Before the caller changes the bytes of a file: takes set-user-ID and set-group-ID bits from it
+ * unless it is root. 0 or a negative errno. */
+int overlay_drop_privileges(fuse_req_t req, uint64_t id, const struct overlay_data *d) must_check;
 
 /* True when nothing may be changed here; REQ is answered then. The kernel refuses by itself, unless
  * root has mounted the file system again as writable. */

@@ -302,8 +302,8 @@ static void change(fuse_req_t req, uint64_t id, const struct work *w, bool by_us
         reply(req, id, w, rc);
         return;
     }
-    if (by_user && fuse_req_ctx(req)->uid)
-        rc = overlay_data_drop_privileges(v->overlay, &d);
+    if (by_user)
+        rc = overlay_drop_privileges(req, id, &d);
     size_t count = rc ? 0 : find_needs(&d, w, needs);
     ssize_t n = rc;
     if (!rc && !count) {
@@ -369,8 +369,7 @@ static ssize_t copy_plain(fuse_req_t req, uint64_t from, off_t from_off, uint64_
     if (out.partial) {
         n = -EOPNOTSUPP;
     } else {
-        if (fuse_req_ctx(req)->uid)
-            n = overlay_data_drop_privileges(o, &out);
+        n = overlay_drop_privileges(req, to, &out);
         if (!n)
             n = copy(in.fd, from_off, out.fd, to_off, len);
     }

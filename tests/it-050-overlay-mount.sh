@@ -50,7 +50,7 @@ picture() {
 # run_checks [COMMAND...]: through COMMAND
 run_checks() {
     # shellcheck disable=SC2086
-    timeout $limit "$@" python3 "$SFTFS_SRC/tests/overlay-checks.py" "$m" "$src" "$ov" $checks \
+    "$@" timeout $limit python3 "$SFTFS_SRC/tests/overlay-checks.py" "$m" "$src" "$ov" $checks \
         >"$T/checks" 2>&1 || {
         tail -n 30 "$T/checks"
         die "a check failed"

@@ -192,7 +192,7 @@ int overlay_data_drop_privileges(struct overlay *o, const struct overlay_data *d
     }
     if (rc)
         atomic_store(&node->no_set_id, false);
-    return rc;
+    return rc ? rc : 1;
 }
 
 int overlay_data_truncate(struct overlay *o, const struct overlay_data *d, uint64_t size)

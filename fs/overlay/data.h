@@ -30,8 +30,8 @@ void overlay_data_unpin(struct overlay *o, struct overlay_data *d);
 /* Size of the file. */
 int overlay_data_size(struct overlay *o, const struct overlay_data *d, uint64_t *size) must_check;
 
-/* Clears set-user-ID and set-group-ID bits as a write by an unprivileged user does; cheap when
- * there are none. */
+/* Clears set-user-ID and set-group-ID bits as a write by an unprivileged user does; cheap when there
+ * are none. 1 when there were. */
 int overlay_data_drop_privileges(struct overlay *o, const struct overlay_data *d) must_check;
 
 int overlay_data_truncate(struct overlay *o, const struct overlay_data *d,
