@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/it-045-property.sh \
 	tests/it-046-mount-stress.sh \
 	tests/it-050-overlay-mount.sh \
+	tests/it-053-overlay-tools.sh \
 	tests/it-055-overlay-model.sh \
 	tests/it-056-overlay-crash.sh \
 	tests/lib.sh \
@@ -80,6 +81,7 @@ unit_tests = \
 	tests/test-pack-plan \
 	tests/test-overlay-rename \
 	tests/test-pack-tree \
+	tests/test-overlay-diff \
 	tests/test-overlay-look \
 	tests/test-overlay-tree \
 	tests/test-package \
@@ -183,6 +185,10 @@ overlay_fixture_sources = tests/overlay_dir.h tests/overlay_fixture.h $(make_sft
 tests_test_overlay_tree_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_tree_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_overlay_tree_SOURCES = tests/test-overlay-tree.c tests/unit.h $(overlay_fixture_sources)
+
+tests_test_overlay_diff_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_diff_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_diff_SOURCES = tests/test-overlay-diff.c tests/unit.h $(overlay_fixture_sources)
 
 tests_test_overlay_look_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_look_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)

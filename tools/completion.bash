@@ -23,6 +23,13 @@ _sftfs_complete() {
             return
         fi
         command+=("${COMP_WORDS[1]}")
+        if ((COMP_CWORD == 2)) && [[ ${COMP_WORDS[1]} == overlay && $current != -* ]]; then
+            local commands
+            commands=$("$program" overlay --help 2>/dev/null |
+                sed -n 's/^\(Usage:\|  or: \) sft overlay \([a-z]*\).*/\2/p' | sort -u)
+            mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
+            return
+        fi
     elif [[ $previous == -o || $previous == --options ]]; then
         local done_part=${current%"${current##*,}"}
         mapfile -t COMPREPLY < <(compgen -P "$done_part" -W "$(_sftfs_suboptions "$program")" -- \

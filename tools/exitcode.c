@@ -12,8 +12,8 @@ static const struct exitcode_row rows[] = {
     { EXITCODE_FAILURE, "The operation failed for a reason that has no code of its own." },
     { EXITCODE_USAGE, "Wrong usage: unknown option, missing or impossible argument." },
     { EXITCODE_NOT_FOUND,
-      "Not found: the source, a path inside the package, or no place for the package could be "
-      "derived." },
+      "Not found: the source, a path inside the package, the overlay, or no place for the package "
+      "could be derived." },
     { EXITCODE_NOT_A_PACKAGE,
       "Not a package, a package of another layout, or one that needs something this version does "
       "not support." },

@@ -29,11 +29,21 @@ libsfttools_a_SOURCES = \
 	$(NULL)
 
 bin_PROGRAMS += sft
-sft_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
-sft_LDADD = libsfttools.a $(LIBSFTFETCH) $(LIBSFT)
+sft_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS) $(ARCHIVE_CFLAGS)
+sft_LDADD = libsfttools.a $(LIBSFTOVERLAY) $(LIBSFTFETCH) $(LIBSFT) $(ARCHIVE_LIBS)
 sft_SOURCES = \
 	tools/dos_attributes.c \
 	tools/dos_attributes.h \
+	tools/overlay_apply.c \
+	tools/overlay_common.c \
+	tools/overlay_common.h \
+	tools/overlay_export.c \
+	tools/overlay_import.c \
+	tools/overlay_reset.c \
+	tools/overlay_show.c \
+	tools/overlay_status.c \
+	tools/overlay_unpack.c \
+	tools/overlay_unpack.h \
 	tools/pack_blocks.c \
 	tools/pack_blocks.h \
 	tools/pack_dictionary.c \
@@ -66,6 +76,7 @@ sft_SOURCES = \
 	tools/sft_extract.c \
 	tools/sft_info.c \
 	tools/sft_ls.c \
+	tools/sft_overlay.c \
 	tools/sft_pack.c \
 	tools/sft_tree.c \
 	tools/sft_verify.c \

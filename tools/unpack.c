@@ -4,6 +4,7 @@
 
 #include "tools/unpack.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,14 +25,11 @@ int unpack_open_target(const char *target, struct err *e)
     return fd < 0 ? err_sys(e, "%s", target) : fd;
 }
 
-static int open_child_dir(int parent, const char *name, struct err *e)
+/* NAME is one component. */
+static int open_component(int parent, const char *name, struct err *e)
 {
-    int fd, rc;
+    int fd = openat(parent, name, DIR_FLAGS);
 
-    rc = name_check(name, strlen(name), e);
-    if (rc)
-        return rc;
-    fd = openat(parent, name, DIR_FLAGS);
     if (fd >= 0)
         return fd;
     if (errno == ELOOP || errno == ENOTDIR)
@@ -40,6 +38,39 @@ static int open_child_dir(int parent, const char *name, struct err *e)
                        "target directory",
                        name);
     return err_sys(e, "%s", name);
+}
+
+static int open_child_dir(int parent, const char *name, struct err *e)
+{
+    int rc = name_check(name, strlen(name), e);
+
+    return rc ? rc : open_component(parent, name, e);
+}
+
+int unpack_open_path(int target, const char *path, struct err *e)
+{
+    int fd = fcntl(target, F_DUPFD_CLOEXEC, 0);
+
+    if (fd < 0)
+        return err_sys(e, "target directory");
+    while (*path) {
+        size_t len = strcspn(path, "/");
+        auto_free char *name = strndup(path, len);
+        int child;
+
+        if (!name || !len || !strcmp(name, ".") || !strcmp(name, ".."))
+            child = name ? err_set(e, ERR_UNSAFE_PATH, "%s: not a path below the target directory",
+                                   path)
+                         : err_nomem(e);
+        else
+            child = open_component(fd, name, e);
+        (void)close(fd); /* read-only: nothing to lose */
+        if (child < 0)
+            return child;
+        fd = child;
+        path += len + (path[len] == '/');
+    }
+    return fd;
 }
 
 int unpack_open_dir(int target, const struct package *p, uint32_t dir, struct err *e)
@@ -67,6 +98,23 @@ int unpack_open_dir(int target, const struct package *p, uint32_t dir, struct er
         fd = child;
     }
     return fd;
+}
+
+bool unpack_is_empty_dir(int parent, const char *name)
+{
+    int fd = openat(parent, name, DIR_FLAGS);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    unsigned names = 0;
+
+    if (!stream) {
+        if (fd >= 0)
+            (void)close(fd); /* a directory */
+        return false;
+    }
+    while (names < 3 && readdir(stream))
+        names++;
+    (void)closedir(stream);
+    return names == 2;
 }
 
 int unpack_make_dir(int parent, const char *name, struct err *e)

@@ -19,6 +19,13 @@ int unpack_open_target(const char *target, struct err *e) must_check;
 /* Opens directory DIR of P below TARGET, following no link. A descriptor, or a negative errno. */
 int unpack_open_dir(int target, const struct package *p, uint32_t dir, struct err *e) must_check;
 
+/* The same for directory PATH ("a/b", "" = TARGET) with names of any bytes but "." and "..". */
+int unpack_open_path(int target, const char *path, struct err *e) must_check;
+
+/* Whether NAME in PARENT (or AT_FDCWD) is a directory, and not a link to one, with nothing in it.
+ */
+bool unpack_is_empty_dir(int parent, const char *name);
+
 /* Makes directory NAME; one that is there already is fine, anything else is not. */
 int unpack_make_dir(int parent, const char *name, struct err *e) must_check;
 

@@ -18,8 +18,12 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/create.c \
 	fs/overlay/data.c \
 	fs/overlay/data.h \
+	fs/overlay/diff.c \
+	fs/overlay/diff.h \
 	fs/overlay/fd_cache.c \
 	fs/overlay/fd_cache.h \
+	fs/overlay/holder.c \
+	fs/overlay/holder.h \
 	fs/overlay/ids.c \
 	fs/overlay/ids.h \
 	fs/overlay/intent.c \
@@ -44,6 +48,8 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/remove.c \
 	fs/overlay/remove_tree.c \
 	fs/overlay/rename.c \
+	fs/overlay/reset.c \
+	fs/overlay/reset.h \
 	fs/overlay/store.c \
 	fs/overlay/store.h \
 	fs/overlay/store_info.c \
@@ -60,6 +66,8 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/tree_load.c \
 	fs/overlay/tree_paths.c \
 	fs/overlay/tree_private.h \
+	fs/overlay/upper.c \
+	fs/overlay/upper.h \
 	fs/overlay/whiteout.c \
 	fs/overlay/upgrade.c \
 	fs/overlay/upgrade.h \

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * `sft overlay`: looks into what users changed on a mount with an overlay, carries it elsewhere,
+ * throws it away, or makes a tree of it. Command line and dispatch; overlay_*.c do the work.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/overlay_common.h"
+#include "tools/sft.h"
+
+enum {
+    OPT_OVERLAY = CLI_ID_OWN,
+    OPT_LONG,
+    OPT_BYTES,
+    OPT_FORCE,
+    OPT_REPLACE,
+    OPT_UNSAFE_LINKS,
+    OPT_ALL,
+    OPT_DRY_RUN,
+};
+
+static const struct cli_option options[] = {
+    { "overlay", 0, "DIR",
+      "The overlay. The default is the place where a mount keeps that of the package SOURCE: "
+      "sftfs/overlays/GUID below $XDG_DATA_HOME or ~/.local/share.",
+      OPT_OVERLAY },
+    { "long", 'l', NULL, "ls: show sizes in bytes, too; of what was deleted, the size it had.",
+      OPT_LONG },
+    { "bytes", 0, NULL,
+      "diff: compare changed files with the package's and count the bytes that really differ, "
+      "instead of those that are in the overlay.",
+      OPT_BYTES },
+    { "force", 'f', NULL, "export: replace TAR if it exists.", OPT_FORCE },
+    { "replace", 0, NULL, "import: replace what is in the overlay.", OPT_REPLACE },
+    { "unsafe-links", 0, NULL,
+      "import: take symbolic links that lead out of the mount, too. They are never followed here, "
+      "but programs that use the mount would.",
+      OPT_UNSAFE_LINKS },
+    { "all", 0, NULL, "reset: everything, what an upgrade of the package put aside included.",
+      OPT_ALL },
+    { "dry-run", 'n', NULL, "reset: only say what would be thrown away.", OPT_DRY_RUN },
+    SFT_QUIET_OPTION,
+    SFT_JSON_OPTION,
+    { NULL, 0, NULL, NULL, 0 },
+};
+static const struct cli_group groups[] = {
+    { NULL, CLI_STYLE_LONG, options },
+    CONNECTION_GROUP,
+    { NULL, CLI_STYLE_LONG, NULL },
+};
+static const char *const synopsis[] = {
+    "status [OPTION]... [SOURCE]",
+    "ls [OPTION]... [SOURCE]",
+    "diff [OPTION]... [SOURCE]",
+    "export [OPTION]... [SOURCE] TAR",
+    "import [OPTION]... [SOURCE] TAR",
+    "apply [OPTION]... [SOURCE] DIR",
+    "reset [OPTION]... SOURCE {PATH... | --all}",
+    "reset [OPTION]... --overlay=DIR {PATH... | --all}",
+    NULL,
+};
+static const struct cli_command command = {
+    .name = "sft overlay",
+    .synopsis = synopsis,
+    .summary = "Works on overlays: what was changed on mounts made with the option overlay.",
+    .description =
+        "status shows what an overlay is and who uses it; ls lists what was changed; diff says how "
+        "much, against the package; export writes the overlay to a tar archive, import makes one "
+        "from it; apply writes package and changes together as a plain tree; reset throws changes "
+        "away. SOURCE is the package. It may be left out with --overlay (import: always); where "
+        "the package is needed, it is then read from where the overlay was last used with. TAR "
+        "may be '-'.",
+    .groups = groups,
+};
+
+static const struct {
+    const char *name;
+    enum exitcode (*run)(struct overlay_run *r);
+    const char *operand; /* after SOURCE, or NULL */
+    int options[4];      /* of its own */
+} commands[] = {
+    { "status", overlay_status, NULL, { 0 } },
+    { "ls", overlay_ls, NULL, { OPT_LONG } },
+    { "diff", overlay_diff, NULL, { OPT_BYTES } },
+    { "export", overlay_export, "TAR", { OPT_FORCE } },
+    { "import", overlay_import, "TAR", { OPT_REPLACE, OPT_UNSAFE_LINKS } },
+    { "reset", overlay_reset, "PATH", { OPT_ALL, OPT_DRY_RUN } },
+    { "apply", overlay_apply, "DIR", { 0 } },
+};
+enum { COMMANDS = ARRAY_LEN(commands) };
+
+struct parsed {
+    struct cli cli;
+    size_t command;
+    int given[8]; /* own options, without repetitions */
+    size_t given_count;
+};
+
+static void note_option(struct parsed *p, int id)
+{
+    for (size_t i = 0; i < p->given_count; i++)
+        if (p->given[i] == id)
+            return;
+    if (p->given_count < ARRAY_LEN(p->given))
+        p->given[p->given_count++] = id;
+}
+
+/* 0, or the exit code after a message. */
+static int set_option(struct overlay_run *r, struct parsed *p, int id)
+{
+    switch (id) {
+    case OPT_OVERLAY:
+        r->place = p->cli.arg;
+        return 0;
+    case OPT_LONG:
+        r->long_form = true;
+        break;
+    case OPT_BYTES:
+        r->bytes = true;
+        break;
+    case OPT_FORCE:
+        r->force = true;
+        break;
+    case OPT_REPLACE:
+        r->replace = true;
+        break;
+    case OPT_UNSAFE_LINKS:
+        r->unsafe_links = true;
+        break;
+    case OPT_ALL:
+        r->all = true;
+        break;
+    case OPT_DRY_RUN:
+        r->dry_run = true;
+        break;
+    default:
+        return sft_common_option(&r->in, &p->cli, id);
+    }
+    note_option(p, id);
+    return 0;
+}
+
+static int check_options(struct parsed *p)
+{
+    for (size_t i = 0; i < p->given_count; i++) {
+        bool fits = false;
+
+        for (size_t k = 0; k < ARRAY_LEN(commands[0].options); k++)
+            fits |= commands[p->command].options[k] == p->given[i];
+        for (const struct cli_option *o = options; o->name && !fits; o++)
+            if (o->id == p->given[i])
+                return cli_usage_error(&p->cli, "--%s has no effect on 'sft overlay %s'", o->name,
+                                       commands[p->command].name);
+    }
+    return 0;
+}
+
+/* COMMAND, and what follows it, into R. */
+static int set_operands(struct overlay_run *r, struct parsed *p)
+{
+    char **at = p->cli.operands;
+    int left = p->cli.operand_count, last;
+
+    if (!left)
+        return cli_usage_error(&p->cli, "no command given");
+    for (p->command = 0; p->command < COMMANDS; p->command++)
+        if (!strcmp(*at, commands[p->command].name))
+            break;
+    if (p->command == COMMANDS)
+        return cli_usage_error(&p->cli, "unknown command '%s'", *at);
+    at++;
+    left--;
+    if (commands[p->command].run == overlay_reset) {
+        if (!r->place && left) {
+            r->source = *at++;
+            left--;
+        }
+        r->paths = at;
+        r->path_count = (size_t)left;
+        if ((!left && !r->all) || (left && r->all))
+            return cli_usage_error(&p->cli, "reset needs either PATHs or --all");
+    } else {
+        last = commands[p->command].operand != NULL;
+        if (left < last)
+            return cli_usage_error(&p->cli, "%s needs %s", commands[p->command].name,
+                                   commands[p->command].operand);
+        if (left > last + 1)
+            return cli_usage_error(&p->cli, "too many arguments: '%s'", at[last + 1]);
+        if (left > last)
+            r->source = *at++;
+        if (last)
+            r->target = *at;
+    }
+    if (!r->source && !r->place && commands[p->command].run != overlay_import)
+        return cli_usage_error(&p->cli, "%s needs a SOURCE or --overlay=DIR",
+                               commands[p->command].name);
+    return check_options(p);
+}
+
+static int run(int argc, char **argv)
+{
+    struct overlay_run r = { .in = SFT_INPUT_INIT };
+    struct parsed p = { .command = COMMANDS };
+    enum exitcode status;
+    int id, rc;
+
+    cli_begin(&p.cli, &command, argc, argv);
+    while ((id = cli_next(&p.cli)) > 0)
+        if ((rc = set_option(&r, &p, id)))
+            return rc;
+    if (id < 0)
+        return (int)p.cli.status;
+    rc = set_operands(&r, &p);
+    if (rc)
+        return rc;
+
+    interrupt_begin(&r.interrupt);
+    status = r.source || r.place ? overlay_locate(&r) : EXITCODE_OK;
+    if (status == EXITCODE_OK)
+        status = commands[p.command].run(&r);
+    overlay_release(&r);
+    interrupt_end(&r.interrupt);
+    return (int)report_finish(&r.in.report, status);
+}
+
+const struct sft_subcommand sft_overlay = { &command, run };
