@@ -507,6 +507,9 @@ static void choose_numbers(struct worker *w, struct op *op)
         op->uid = rng_chance(r, 50) ? (uid_t)-1 : getuid();
         op->gid = rng_chance(r, 50) ? (gid_t)-1 : getgid();
     }
+    /* That drops the set-user-ID bit, which a server that drops it itself is not told. */
+    if (op->uid == (uid_t)-1 && op->gid == (gid_t)-1)
+        op->uid = w->model->user ? getuid() : 0;
     op->times[0] = some_time(w);
     op->times[1] = some_time(w);
     if (wants_slot(op->kind) || op->kind == OP_SETX || op->kind == OP_GETX)

@@ -31,8 +31,18 @@ static bool is_gone(const struct model *m, int err)
            ((err == EIO || err == EINTR) && fstatfs(m->a.fd, &fs) && errno == ENOTCONN);
 }
 
-static bool alike(const struct result *a, const struct result *b)
+/* Of several reasons why a rename cannot be, the kernel finds some by its own names, if it knows them
+ * under the spelling it was given. */
+static bool is_rename_error(int err)
 {
+    return err == EISDIR || err == ENOTDIR || err == ENOTEMPTY || err == EINVAL || err == EEXIST;
+}
+
+static bool alike(const struct model *m, const struct op *op, const struct result *a,
+                  const struct result *b)
+{
+    if (m->fold && op->kind == OP_RENAME && is_rename_error(a->err) && is_rename_error(b->err))
+        return true;
     return a->ret == b->ret && a->err == b->err && a->digest == b->digest;
 }
 
@@ -124,7 +134,7 @@ static bool step(struct worker *w)
     }
     run(&m->b, w->fds[1], &w->op, &b);
     note(w, &w->op, &a, &b);
-    w->failed = !alike(&a, &b);
+    w->failed = !alike(m, &w->op, &a, &b);
     return !w->failed;
 }
 
@@ -184,6 +194,12 @@ static bool run_workers(struct model *m, struct rng *r)
             print_log(&m->workers[i]);
             fine = false;
         }
+    }
+    for (int i = 0; i < m->threads; i++) {
+        const struct worker *w = &m->workers[i];
+
+        if (w->failed)
+            printf("MISMATCH: worker %d: %s\n", i, w->log[(w->done - 1) % LOG_LINES]);
     }
     return fine;
 }

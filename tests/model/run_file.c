@@ -149,7 +149,7 @@ static void do_mmap(int fd, const struct op *op, bool shared, struct result *r)
     bool fine;
 
     sigaction(SIGBUS, &act, NULL);
-    if (fstat(fd, &st) || st.st_size <= op->off) {
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= op->off) {
         r->ret = 0;
         return;
     }
