@@ -148,6 +148,8 @@ int overlay_lookup(struct overlay *o, uint64_t parent, const char *name, struct 
     struct tree_dir dir;
 
     *out = (struct overlay_ref){ .lower = NODE_NONE };
+    if (strlen(name) > NAME_MAX_BYTES)
+        return -ENAMETOOLONG;
     if (!strcmp(name, "."))
         return lookup_self(o, parent, out, st);
     int rc = lock_dir(o, parent, &dir);
@@ -338,8 +340,11 @@ ssize_t overlay_getxattr(struct overlay *o, uint64_t id, const char *name, void 
     ssize_t n;
 
     /* What the upper file system may have in other name spaces is not the user's. */
-    if (strncmp(name, "user.", 5) != 0 || marker_is_reserved(name))
-        return strncmp(name, "system.", 7) ? -ENODATA : -EOPNOTSUPP;
+    if (strncmp(name, "user.", 5) != 0)
+        return strncmp(name, "trusted.", 8) && strncmp(name, "security.", 9) ? -EOPNOTSUPP
+                                                                             : -ENODATA;
+    if (marker_is_reserved(name))
+        return -ENODATA;
     lock_shared(o);
     if (!overlay_find(o, id, &node)) {
         n = -ESTALE;
