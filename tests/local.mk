@@ -36,6 +36,8 @@ EXTRA_DIST += \
 	tests/it-046-mount-stress.sh \
 	tests/it-050-overlay-mount.sh \
 	tests/it-053-overlay-tools.sh \
+	tests/it-051-overlay-options.sh \
+	tests/it-052-overlay-upgrade.sh \
 	tests/it-055-overlay-model.sh \
 	tests/it-056-overlay-crash.sh \
 	tests/lib.sh \
