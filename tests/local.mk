@@ -84,6 +84,7 @@ unit_tests = \
 	tests/test-overlay-rename \
 	tests/test-pack-tree \
 	tests/test-overlay-diff \
+	tests/test-overlay-data \
 	tests/test-overlay-look \
 	tests/test-overlay-tree \
 	tests/test-package \
@@ -205,6 +206,10 @@ tests_test_overlay_store_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_overlay_store_SOURCES = tests/test-overlay-store.c tests/overlay_dir.h tests/unit.h
 
 overlay_shape_sources = tests/overlay_shape.h $(overlay_fixture_sources)
+
+tests_test_overlay_data_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_data_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_data_SOURCES = tests/test-overlay-data.c tests/unit.h $(overlay_shape_sources)
 
 tests_test_overlay_rename_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_rename_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)

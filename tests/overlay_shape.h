@@ -221,7 +221,7 @@ static bool shape_same(const char *a, const char *b)
 }
 
 /* Whether opening it again shows the same. */
-static bool shape_lasts(struct fixture *f)
+static __attribute__((unused)) bool shape_lasts(struct fixture *f)
 {
     auto_free char *before = shape(f, "");
 

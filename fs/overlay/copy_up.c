@@ -127,11 +127,11 @@ static void settle(struct making *m, struct overlay_node *node)
     node->lower = m->partial || S_ISDIR(node->type) ? m->index : NODE_NONE;
     node->is_partial = m->partial != NULL;
     atomic_store(&node->partial, m->partial);
-    node->has_upper = true;
     if (S_ISDIR(node->type))
         (void)close(m->fd); /* directories are used through O_PATH descriptors */
     else
         fd_give(m->o->fds, &node->slot, m->fd);
+    node->has_upper = true; /* last: readers do not wait, and a nameless file cannot be opened */
 }
 
 /* Gives what lies at its place now a node and a name. */

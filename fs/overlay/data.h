@@ -41,9 +41,9 @@ int overlay_data_truncate(struct overlay *o, const struct overlay_data *d,
 int overlay_data_sync(struct overlay *o, const struct overlay_data *d, bool datasync) must_check;
 
 /*
- * Makes NODE plain if it is a complete file, and with SYNC brings a partial one to the disk: when
- * it is forgotten, and with SYNC at the end. Does nothing for what is no regular file with an upper
- * part or was never looked into. Failures are logged. ns must not be held.
+ * Makes NODE plain if it is a complete file, and with SYNC brings a partial one that was changed to
+ * the disk: at the end. Does nothing for what is no regular file with an upper part or was never
+ * looked into. Failures are logged. ns must not be held, and nobody may remove the node.
  */
 void overlay_data_settle(struct overlay *o, struct overlay_node *node, bool sync);
 
