@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/it-045-property.sh \
 	tests/it-046-mount-stress.sh \
 	tests/it-050-overlay-mount.sh \
+	tests/it-051-overlay-http.sh \
 	tests/it-053-overlay-tools.sh \
 	tests/it-051-overlay-options.sh \
 	tests/it-052-overlay-upgrade.sh \
