@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "fs/overlay/crash_point.h"
-#include "fs/overlay/map_file.h"
 #include "fs/overlay/partial.h"
 #include "src/log.h"
 
@@ -329,47 +328,26 @@ static int open_aside(struct upgrade_work *w, struct err *e)
     return w->aside_fd < 0 ? err_sys(e, "%s", w->report->aside_dir) : 0;
 }
 
-/* The map of a file that stays partial goes with it: nothing in files/ refers to it any more. */
-static int take_map_along(const struct upgrade_work *w, uint64_t map, int dir_fd,
-                          const char *name)
-{
-    char from[MAP_NAME_MAX], to[NAME_MAX + 1];
-
-    map_file_name(map, from);
-    (void)snprintf(to, sizeof to, "%.*s.map", NAME_MAX - 4, name);
-    if (!linkat(w->store->maps_fd, from, dir_fd, to, 0) || errno == EEXIST || errno == ENOENT)
-        return 0;
-    return -errno;
-}
-
 static int move_aside(const struct upgrade_work *w, const struct subject *s,
                       const struct upgrade_item *item)
 {
-    uint64_t map = s->m.has_partial ? s->m.partial.map : 0;
-    char target[NAME_MAX + 1], map_name[MAP_NAME_MAX];
+    char target[NAME_MAX + 1];
     const char *name;
     auto_close int dir = upgrade_open_parent(w->aside_fd, item->path, true, &name);
     int rc = dir < 0 ? -errno : 0;
 
     (void)snprintf(target, sizeof target, "%s", name);
     for (unsigned i = 1; !rc; i++) {
-        rc = map ? take_map_along(w, map, dir, target) : 0;
-        if (rc)
-            break;
         if (!renameat2(s->dir_fd, s->name, dir, target, RENAME_NOREPLACE))
             break;
         rc = errno == EEXIST && i < ASIDE_TRIES ? 0 : -errno;
         (void)snprintf(target, sizeof target, "%.*s.%u", NAME_MAX - 11, name, i);
     }
     CRASH_POINT("upgrade-aside-moved");
-    if (!rc && map && s->st.st_nlink == 1) {
-        map_file_name(map, map_name);
-        (void)unlinkat(w->store->maps_fd, map_name, 0);
-    }
     return rc;
 }
 
-/* What cannot be completed is put aside as it is: the user's bytes are in it all the same. */
+/* What cannot be completed is put aside as it is, with its map: the user's bytes are in it all the same. */
 static void complete_if_possible(struct upgrade_work *w, const struct upgrade_item *item,
                                  struct subject *s)
 {
