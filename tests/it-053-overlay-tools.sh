@@ -4,6 +4,7 @@
 # hand, hostile ones among them, and on what programs did on a mount. As root also once more as an
 # ordinary user.
 . "$(dirname "$0")/lib.sh"
+[ "$(id -u)" -ne 0 ] || private_mounts "$0" "$@"
 requires sft python3 tar
 
 probe=$T/probe
@@ -24,6 +25,8 @@ echo deep >"$src/Data/Sub/deep.txt"
 echo other >"$src/Data/other.txt"
 : >"$src/Program/nothing"
 echo MZ >"$src/Program/app.exe"
+echo secret >"$src/hidden.ini"
+python3 -c 'import os,sys; os.setxattr(sys.argv[1], "user.DOSATTRIB", b"0x2")' "$src/hidden.ini"
 python3 -c 'import random,sys
 random.seed(7); sys.stdout.buffer.write(random.randbytes(300000))' >"$src/Data/big.bin"
 find "$src" -exec touch -d '2012-03-04 05:06:07 UTC' {} +
@@ -170,6 +173,12 @@ if [ -c /dev/full ]; then
     sft overlay export "$P" - >/dev/full 2>"$T/err" && die "writing to /dev/full succeeds"
 fi
 expect_status 3 sft overlay export "$P" "$T/no/such/e.tar"
+if [ "$(id -u)" -ne 0 ]; then
+    chmod a-w "$T/copy"/* "$T/copy"
+    expect_status 0 sft overlay export --overlay "$T/copy" "$T/read-only.tar"
+    expect_status 7 sft overlay reset --overlay "$T/copy" new.txt
+    chmod u+w "$T/copy"/* "$T/copy"
+fi
 
 step "import over what is there"
 expect_status 2 sft overlay import "$T/good.tar"
@@ -274,3 +283,183 @@ expect_equal "$(changes)" "A Links; A Links/up; A new.txt; D Program"
 expect_status 0 sft overlay ls "$P"
 expect_equal "$(cat "$T/out")" ""
 expect_equal "$(find "$default/files" "$default/maps" -mindepth 1)" ""
+
+step "an import that is interrupted leaves what was there"
+archive "$T/big.tar" 'begin(); [file("files/f%d" % i, b"x" * 100000) for i in range(30)]'
+mkfifo "$T/pipe"
+sft overlay import --replace "$P" - <"$T/pipe" >"$T/out" 2>"$T/err" &
+import=$!
+{
+    head -c 1000000 "$T/big.tar"
+    kill -TERM $import
+    sleep 0.3
+    tail -c +1000001 "$T/big.tar"
+} >"$T/pipe"
+wait $import
+expect_equal $? 130 "exit status of an interrupted import"
+expect_equal "$(ls -A "$T/data/sftfs/overlays")" "$GUID" "leftovers"
+expect_equal "$(ls -A "$default/files")" ""
+
+# ---- what programs do on a mount ----
+
+if [ ! -r /dev/fuse ] || [ ! -w /dev/fuse ] || ! command -v sftfs >/dev/null; then
+    echo "no /dev/fuse: the part with mounts is left out"
+    exit 0
+fi
+requires fusermount3
+m=$T/m
+
+# listing DIR: everything but what a file system decides, and times of directories
+listing() {
+    (cd "$1" && find . -type d -printf 'd %m %P\n' -o -printf '%y %m %s %T@ %P %l\n' | sort -k 2 &&
+        find . -type f -print0 | sort -z | xargs -0 sha256sum)
+}
+
+step "changes on a mount"
+mount_package "$P" "$m" -o overlay
+echo new >"$m/new.txt"
+mkdir "$m/Things"
+echo 1 >"$m/Things/one"
+printf X | dd of="$m/data/BIG.bin" bs=1 seek=10000 conv=notrunc 2>/dev/null
+rm "$m/data/OTHER.txt"
+mv "$m/ReadMe.txt" "$m/Hello.txt"
+mv "$m/Data/Sub" "$m/Moved"
+echo more >"$m/Moved/more.txt"
+rm -r "$m/Program"
+touch -d '2013-01-01 UTC' "$m/Data/seq.txt"
+chmod 640 "$m/hidden.ini"
+truncate -s 5000000 "$m/hole"
+ln "$m/new.txt" "$m/Things/linked"
+ln -s new.txt "$m/symlink"
+expect_status 0 sft overlay diff --bytes --json "$P"
+expect_equal "$(changes)" "M Data/big.bin; D Data/other.txt; T Data/seq.txt; R ReadMe.txt>Hello.txt; \
+T hidden.ini; A hole; R Data/Sub>Moved; A Moved/more.txt; A new.txt; D Program; A symlink; A Things; \
+A Things/linked; A Things/one"
+expect_equal "$(json '[(c["bytes_in_overlay"], c["bytes_differing"], c["old_size"]) for c in d["changes"] if c["change"] == "changed"]')" \
+    "[(4096, 1, 300000)]"
+expect_equal "$(json '[c.get("link_of") for c in d["changes"] if c["path"] == "Things/linked"]')" "['new.txt']"
+cp "$T/out" "$T/before.json"
+expect_status 0 sft overlay diff "$P"
+expect_text "$T/out" '^changed    Data/big\.bin \(4096 of 300000 bytes in the overlay\)$'
+expect_text "$T/out" '^renamed    Data/Sub -> Moved/$'
+expect_text "$T/out" '^added      new\.txt \(4 bytes\)$'
+expect_text "$T/out" '^added      Things/linked \(the same file as new\.txt\)$'
+expect_status 0 sft overlay diff --bytes "$P"
+expect_text "$T/out" '^changed    Data/big\.bin \(1 byte differs\)$'
+
+step "while it is mounted"
+expect_status 0 sft overlay status --json "$P"
+expect_equal "$(json 'd["in_use"], d["holder"]["mountpoint"], d["renamed"], d["partial_files"] > 2')" \
+    "(True, '$m', 2, True)"
+expect_status 0 sft overlay status --overlay "$default"
+expect_text "$T/out" "^In use: .* mounted on $m since"
+expect_status 8 sft overlay export "$P" "$T/m.tar"
+expect_text "$T/err" "in use by process [0-9]+ .*$m"
+expect_status 8 sft overlay apply "$P" "$T/tree"
+expect_status 8 sft overlay reset "$P" --all
+expect_status 8 sft overlay reset --json "$P" new.txt
+expect_equal "$(json 'd["error"]["kind"]')" busy
+expect_status 8 sft overlay import --replace "$P" "$T/good.tar"
+expect_equal "$(ls "$T" | grep -c 'm.tar\|^tree')" 0 "something was made"
+listing "$m" >"$T/shown"
+unmount "$m"
+
+step "the package is where the overlay was last used with"
+expect_status 0 sft overlay diff --bytes --json --overlay "$default"
+cmp "$T/out" "$T/before.json" || die "other changes after unmounting"
+mv "$P" "$T/away.sft"
+expect_status 3 sft overlay diff --overlay "$default"
+expect_text "$T/err" 'name the package as SOURCE'
+expect_status 0 sft overlay status --json --overlay "$default"
+expect_equal "$(json 'd["package_known"], d["renamed"], d["package"]["source"]')" "(False, 2, '$P')"
+expect_status 0 sft overlay export --overlay "$default" "$T/m.tar"
+expect_status 0 sft overlay reset -n --overlay "$default" new.txt
+mv "$T/away.sft" "$P"
+
+step "exported and imported elsewhere, it shows the same"
+expect_status 0 sft overlay import --overlay "$T/copy2" "$T/m.tar"
+expect_status 0 sft overlay diff --bytes --json --overlay "$T/copy2" "$P"
+sed "s,$T/copy2,$default," "$T/out" | cmp - "$T/before.json" || die "the copy has other changes"
+expect_equal "$(stat -c '%b' "$T/copy2/files/hole")" 0 "blocks of a hole"
+[ "$(stat -c '%b' "$T/copy2/files/Data/big.bin")" -le 16 ] || die "a partial file lost its holes"
+mount_package "$P" "$m" -o "overlay=$T/copy2"
+listing "$m" >"$T/shown2"
+unmount "$m"
+diff "$T/shown" "$T/shown2" || die "the copy shows something else"
+mkdir "$T/by-tar"
+tar --xattrs --xattrs-include='user.*' -C "$T/by-tar" -xf "$T/m.tar" || die "GNU tar"
+expect_status 0 sft overlay diff --bytes --json --overlay "$T/by-tar" "$P"
+sed "s,$T/by-tar,$default," "$T/out" | cmp - "$T/before.json" || die "what GNU tar unpacked differs"
+
+step "apply"
+expect_status 0 sft overlay apply --json "$P" "$T/tree"
+expect_equal "$(json 'd["files"], d["directories"], d["others"]')" "(9, 4, 1)"
+listing "$T/tree" >"$T/applied"
+diff "$T/shown" "$T/applied" || die "the tree differs from the mount"
+expect_equal "$(python3 -c 'import os,sys; print(os.getxattr(sys.argv[1], "user.DOSATTRIB"))' \
+    "$T/tree/hidden.ini")" "b'0x2'"
+expect_equal "$(stat -c '%b' "$T/tree/hole")" 0 "blocks of a hole"
+expect_equal "$(stat -c '%h' "$T/tree/new.txt")" 2 "links"
+expect_status 2 sft overlay apply "$P" "$T/tree"
+expect_text "$T/err" 'is not empty'
+expect_status 2 sft overlay apply "$P" "$P"
+mkdir "$T/empty"
+expect_status 0 sft overlay apply --overlay "$default" "$T/empty/"
+diff -r --no-dereference "$T/tree" "$T/empty" || die "the trees differ"
+expect_equal "$(ls -d "$T"/*.sft-apply* 2>/dev/null)" "" "leftovers"
+
+step "apply, pack --upgrade, extract and mount"
+rm "$T/tree/symlink"
+pack "$T/tree" "$T/p2.sft" --upgrade "$P"
+expect_status 0 sft extract "$T/p2.sft" -C "$T/tree2"
+diff -r "$T/tree" "$T/tree2" || die "the new version holds something else"
+expect_status 2 sft overlay apply "$T/p2.sft" "$T/tree3"
+expect_text "$T/err" 'last used with version 1'
+mount_package "$T/p2.sft" "$m"
+diff -r "$T/tree" "$m" || die "the new version shows something else"
+unmount "$m"
+
+step "reset of each kind"
+cp -a "$default" "$T/spare"
+# reset_one PATH LEFT: LEFT does not show any more
+reset_one() {
+    expect_status 0 sft overlay reset "$P" "$1"
+    expect_status 0 sft overlay ls "$P"
+    grep -q "$2" "$T/out" && die "still there after reset of $1: $2"
+    return 0
+}
+reset_one DATA/big.BIN Data/big.bin
+reset_one 'data\other.txt' Data/other.txt
+reset_one Data/seq.txt Data/seq.txt
+reset_one program Program
+reset_one new.txt ' new.txt'
+expect_status 0 sft overlay reset --json "$P" moved Things /hello.txt hidden.ini symlink hole
+expect_equal "$(changes)" "R ReadMe.txt>Hello.txt; T hidden.ini; A hole; R Data/Sub>Moved; \
+A Moved/more.txt; A symlink; A Things; A Things/linked; A Things/one"
+expect_status 0 sft overlay ls "$P"
+expect_equal "$(cat "$T/out")" "" "changes after everything was reset"
+expect_equal "$(find "$default/maps" "$default/work" -mindepth 1 ! -name whiteout)" "" "leftovers"
+mount_package "$P" "$m" -o overlay
+diff -r "$src" "$m" || die "not as in the package after reset"
+unmount "$m"
+rm -r "$default"
+mv "$T/spare" "$default"
+expect_status 0 sft overlay reset "$P" --all
+mount_package "$P" "$m" -o overlay
+diff -r "$src" "$m" || die "not as in the package after reset --all"
+unmount "$m"
+expect_status 0 sft overlay status --json "$P"
+expect_equal "$(json 'd["unclean"], d["bytes"], d["leftovers"]')" "(False, 0, 0)"
+
+[ "$(id -u)" -eq 0 ] || exit 0
+command -v setpriv >/dev/null || exit 0
+step "all of it as an ordinary user"
+open_dev_fuse
+mkdir "$T/user"
+chown 65534:65534 "$T/user"
+as_user_suid env -u SFTFS_PRIVATE_MOUNTS TMPDIR="$T/user" HOME="$T/user" sh "$0" >"$T/user.out" 2>&1 || {
+    tail -n 30 "$T/user.out"
+    die "it fails for an ordinary user"
+}
+grep -q 'reset of each kind' "$T/user.out" || die "an ordinary user's part was left out"
+exit 0

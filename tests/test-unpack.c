@@ -164,9 +164,35 @@ static void unpack_takes_an_existing_directory_but_no_link_to_one(void)
     close_place(&p);
 }
 
+static void unpack_opens_paths_below_the_target_only(void)
+{
+    struct place p;
+    int fd;
+
+    open_place(&p);
+    CU_ASSERT_EQUAL(mkdirat(p.fd, "a", 0755), 0);
+    CU_ASSERT_EQUAL(mkdirat(p.fd, "a/b\\c", 0755), 0);
+    CU_ASSERT_EQUAL(symlinkat("a", p.fd, "link"), 0);
+    fd = unpack_open_path(p.fd, "a/b\\c", &p.e);
+    CU_ASSERT(fd >= 0);
+    (void)close(fd);
+    CU_ASSERT_EQUAL(unpack_open_path(p.fd, "a/none", &p.e), -ENOENT);
+    CU_ASSERT(unpack_open_path(p.fd, "a/..", &p.e) < 0);
+    CU_ASSERT_EQUAL(p.e.kind, ERR_UNSAFE_PATH);
+    CU_ASSERT(unpack_open_path(p.fd, "/etc", &p.e) < 0);
+    CU_ASSERT_EQUAL(p.e.kind, ERR_UNSAFE_PATH);
+    CU_ASSERT(unpack_open_path(p.fd, "link/b\\c", &p.e) < 0);
+    CU_ASSERT_EQUAL(p.e.kind, ERR_UNSAFE_PATH);
+    CU_ASSERT(unpack_is_empty_dir(p.fd, "a/b\\c"));
+    CU_ASSERT_FALSE(unpack_is_empty_dir(p.fd, "a"));
+    CU_ASSERT_FALSE(unpack_is_empty_dir(p.fd, "link"));
+    close_place(&p);
+}
+
 UNIT_MAIN("unpack", TEST(unpack_writes_a_file_with_its_time),
           TEST(unpack_overwrites_only_when_forced),
           TEST(unpack_replaces_a_link_and_never_writes_through_it),
           TEST(unpack_leaves_nothing_of_an_abandoned_file),
           TEST(unpack_refuses_names_that_lead_elsewhere),
-          TEST(unpack_takes_an_existing_directory_but_no_link_to_one))
+          TEST(unpack_takes_an_existing_directory_but_no_link_to_one),
+          TEST(unpack_opens_paths_below_the_target_only))

@@ -55,8 +55,8 @@ enum exitcode overlay_open_store(struct overlay_run *r, enum overlay_access acce
         guid = r->store->package_guid;
         overlay_store_close(r->store);
         r->store = NULL;
-        if (overlay_store_open(r->dir, OVERLAY_WRITE, &guid, NULL, &r->store, &e))
-            return report_error(&r->in.report, r->dir, &e);
+        if (overlay_store_open(r->dir, OVERLAY_WRITE, &guid, NULL, &r->store, &e)) /* names it */
+            return report_error(&r->in.report, e.kind == ERR_BUSY ? NULL : r->dir, &e);
     }
     free(r->recorded);
     r->recorded = strdup(r->store->source ? r->store->source : "");

@@ -159,7 +159,9 @@ static void diff_text(const struct diff_change *c, uint64_t bytes, bool differ)
         text_put(stdout, c->link_of);
         (void)putchar(')');
     } else if (c->type == S_IFREG && c->content && differ) {
-        (void)printf(" (%" PRIu64 " bytes differ)", bytes);
+        (void)printf(" (%" PRIu64 "%s)", bytes, bytes == 1 ? " byte differs" : " bytes differ");
+    } else if (c->type == S_IFREG && c->kind == DIFF_ADDED && bytes == c->size) {
+        (void)printf(" (%" PRIu64 " bytes)", bytes);
     } else if (c->type == S_IFREG && c->content) {
         (void)printf(" (%" PRIu64 " of %" PRIu64 " bytes in the overlay)", bytes, c->size);
     } else if (c->type && c->type != S_IFREG && c->type != S_IFDIR) {

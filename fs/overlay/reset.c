@@ -98,7 +98,7 @@ static int plan_homes(const struct upper *u, const struct diff *d, struct reset_
         if (hider == UPPER_NONE || in_place)
             continue;
         if (!p->remove[i] && p->remove[hider]) {
-            auto_free char *from = upper_path(u, hider), *to = upper_path(u, i);
+            auto_free char *to = upper_path(u, i);
 
             return err_set(
                 e, ERR_INVALID,
