@@ -23,25 +23,26 @@ enum {
     PAGE = 4096, /* a border that no unmapped memory begins between */
 };
 
-/* A system call that renames: which argument is the target's path, and which the flags (or -1). */
+/* A system call that renames: which arguments are the source's and the target's path, and which the
+ * flags (or -1). */
 struct call {
     long number;
-    int path, flags;
+    int from, to, flags;
 };
 
 static const struct call calls[] = {
 #ifdef SYS_rename
-    { SYS_rename, 1, -1 },
+    { SYS_rename, 0, 1, -1 },
 #endif
 #ifdef SYS_renameat
-    { SYS_renameat, 3, -1 },
+    { SYS_renameat, 1, 3, -1 },
 #endif
-    { SYS_renameat2, 3, 4 },
+    { SYS_renameat2, 1, 3, 4 },
 #ifdef __x86_64__
     /* Of 32-bit programs; what has these numbers in 64-bit ones looks no names up. */
-    { 38, 1, -1 },
-    { 302, 3, -1 },
-    { 353, 3, 4 },
+    { 38, 0, 1, -1 },
+    { 302, 1, 3, -1 },
+    { 353, 1, 3, 4 },
 #endif
 };
 
@@ -55,7 +56,8 @@ bool caller_parse(const char *text, struct caller_call *out)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(calls); i++)
         if (calls[i].number == number) {
-            out->path = a[calls[i].path];
+            out->from = a[calls[i].from];
+            out->to = a[calls[i].to];
             out->flags = calls[i].flags < 0 ? 0 : a[calls[i].flags] & 0xffffffff;
             return true;
         }
@@ -83,9 +85,9 @@ static bool current_call(pid_t tid, struct caller_call *out)
     return false;
 }
 
-/* Whether the last component of the path at ADDRESS in process TID is NAME; so too when the memory
- * cannot be read. Without this, a directory on the way to the target could be taken for it. */
-static bool ends_in(pid_t tid, unsigned long address, const char *name)
+/* Whether the last component of the path at ADDRESS in process TID is NAME; UNKNOWN when the memory
+ * cannot be read. */
+static bool ends_in(pid_t tid, unsigned long address, const char *name, bool unknown)
 {
     char path[PATH_MAX + 1];
     unsigned long first = PAGE - address % PAGE;
@@ -98,7 +100,7 @@ static bool ends_in(pid_t tid, unsigned long address, const char *name)
 
     ssize_t n = process_vm_readv(tid, &here, 1, there, first < PATH_MAX ? 2 : 1, 0);
     if (n <= 0)
-        return true;
+        return unknown;
     path[n] = 0;
     size_t len = strlen(path), name_len = strlen(name);
     while (len && path[len - 1] == '/')
@@ -111,7 +113,11 @@ enum caller_rename caller_renames_to(pid_t tid, const char *name)
 {
     struct caller_call call;
 
-    if (tid <= 0 || !current_call(tid, &call) || !ends_in(tid, call.path, name))
+    if (tid <= 0 || !current_call(tid, &call))
+        return CALLER_NO_RENAME;
+    /* Not a directory on the way to the target; and not a file onto itself, which does nothing by
+     * any name. */
+    if (!ends_in(tid, call.to, name, true) || ends_in(tid, call.from, name, false))
         return CALLER_NO_RENAME;
     return call.flags & RENAME_NOREPLACE ? CALLER_RENAME_NOREPLACE : CALLER_RENAME;
 }

@@ -21,15 +21,15 @@ enum caller_rename {
     CALLER_RENAME_NOREPLACE,
 };
 
-/* Whether thread TID (0: unknown) is in a rename whose target's last component is NAME. Takes some
- * system calls: not for the ordinary lookup. */
+/* Whether thread TID (0: unknown) is in a rename whose target's last component is NAME, and its
+ * source's another spelling or name. Takes some system calls: not for the ordinary lookup. */
 enum caller_rename caller_renames_to(pid_t tid, const char *name);
 
 /* The text of /proc/TID/syscall: number and arguments. False when it is none of the renames.
  * For tests. */
 struct caller_call {
-    unsigned long path;  /* address of the target's path, in the caller */
-    unsigned long flags; /* of renameat2(2) */
+    unsigned long from, to; /* addresses of the paths, in the caller */
+    unsigned long flags;    /* of renameat2(2) */
 };
 bool caller_parse(const char *text, struct caller_call *out);
 

@@ -106,6 +106,7 @@ if HAVE_CUNIT
 if WITH_FUSE
 fs_unit_tests = \
 	tests/test-alias \
+	tests/test-caller \
 	tests/test-mount-table \
 	tests/test-stream \
 	$(NULL)
@@ -222,6 +223,10 @@ tests_test_overlay_upgrade_SOURCES = tests/test-overlay-upgrade.c tests/unit.h $
 tests_test_mount_table_CPPFLAGS = $(unit_cppflags)
 tests_test_mount_table_LDADD = libsftvfs.a $(unit_ldadd)
 tests_test_mount_table_SOURCES = tests/test-mount-table.c tests/unit.h
+
+tests_test_caller_CPPFLAGS = $(unit_cppflags)
+tests_test_caller_LDADD = libsftvfs.a $(unit_ldadd)
+tests_test_caller_SOURCES = tests/test-caller.c tests/unit.h
 
 tests_test_alias_CPPFLAGS = $(unit_cppflags)
 tests_test_alias_LDADD = libsftvfs.a $(unit_ldadd)
