@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A new version of the package under an overlay: what was changed stays, what was not is new; with the
-# old version on a web server, named, gone, and replaced by the new one.
+# A new version of the package under an overlay: what was changed stays, what was not is new; with
+# the old version on a web server, named, gone, and replaced by the new one.
 . "$(dirname "$0")/lib.sh"
 private_mounts "$0" "$@"
 need_fuse
@@ -96,7 +96,7 @@ if command -v nginx >/dev/null; then
     cp -a "$ov" "$T/saved"
     http_log_mark
     mount_version "$URL/v2.sft"
-    expect_text "$T/err" 'version 1 of the package are now with version 2: 1 .*1 follow.*3 completed, 1 put'
+    expect_text "$T/err" 'made with version 1 .* now with version 2: 1 .*1 follow.*3 completed, 1 put'
     expect_text "$T/err" 'yours was put aside: settings.ini'
     expect_text "$T/err" "what was put aside is in $ov/aside/2-"
     [ "$(tail -n "+$((http_mark + 1))" "$NGINX_LOG" | grep -c v1.sft)" -gt 0 ] ||

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Unit tests of fs/overlay/upgrade*.c: an overlay made with one version of a package, and another one. */
+/* Unit tests of fs/overlay/upgrade*.c: an overlay made with one version of a package, and another
+ * one. */
 #include "config.h"
 
 #include "fs/overlay/upgrade.h"
@@ -42,7 +43,7 @@ struct fixture {
     struct package *version[2];
     unsigned opened; /* times the old version was asked for */
     bool no_old;
-    long readable; /* bytes of the old version before reading fails; 0 = all */
+    long readable;    /* bytes of the old version before reading fails; 0 = all */
     unsigned current; /* version that the overlay was made with */
     struct upgrade_report report;
 };
@@ -87,8 +88,8 @@ static void close_store(struct fixture *f)
 static void open_store(struct fixture *f)
 {
     struct err e = { 0 };
-    int rc = overlay_store_open(f->path, OVERLAY_WRITE,
-                                &package_info(f->version[0])->package_guid, NULL, &f->store, &e);
+    int rc = overlay_store_open(f->path, OVERLAY_WRITE, &package_info(f->version[0])->package_guid,
+                                NULL, &f->store, &e);
 
     if (rc)
         printf("\n    %s", e.text);
@@ -242,7 +243,8 @@ static void upgrade_well(struct fixture *f)
     CU_ASSERT_STRING_EQUAL(f->store->source, "new");
 }
 
-/* What the file in files/ has: letter of each unit, '.' for a hole or zeros; "" when there is no file. */
+/* What the file in files/ has: letter of each unit, '.' for a hole or zeros; "" when there is no
+ * file. */
 static const char *units(const struct fixture *f, const char *name)
 {
     static char out[16];

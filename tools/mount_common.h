@@ -54,8 +54,8 @@ void mount_setup_free(struct mount_setup *s);
 /* Takes one argument of -o. ERR_INVALID names the option that is wrong. */
 int mount_setup_options(struct mount_setup *s, const char *text, struct err *e) must_check;
 
-/* The argument of overlay: a directory, "none", "temporary", or NULL for the default place. A relative
- * directory is one below the present working directory. */
+/* The argument of overlay: a directory, "none", "temporary", or NULL for the default place. A
+ * relative directory is one below the present working directory. */
 int mount_setup_overlay(struct mount_setup *s, const char *value, struct err *e) must_check;
 
 /*

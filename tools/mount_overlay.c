@@ -136,7 +136,8 @@ struct versions {
     struct engine *old_engine;
 };
 
-/* Credentials in the environment are for the server that was named; an overlay may be from anybody. */
+/* Credentials in the environment are for the server that was named; an overlay may be from anybody.
+ */
 static bool is_at_hand(const char *place, const char *source)
 {
     const char *host = strstr(place, "://");
@@ -157,8 +158,9 @@ static int open_old(void *arg, const struct package **old, struct err *e)
     if (!place && (!v->store->source || !v->store->source[0]))
         return err_set(e, ERR_NOT_FOUND, "it is not known where that is");
     if (!place && !is_at_hand(v->store->source, v->source))
-        return err_set(e, ERR_NOT_FOUND, "that was at %s, on another server, which is not asked "
-                                         "without being named",
+        return err_set(e, ERR_NOT_FOUND,
+                       "that was at %s, on another server, which is not asked "
+                       "without being named",
                        v->store->source);
     if (!place)
         place = v->store->source;
@@ -192,23 +194,23 @@ static void note_paths(const struct report *r, const char *what, const struct up
         if (p->paths[i])
             report_note(r, "note: %s: %s", what, p->paths[i]);
     if (p->count > UPGRADE_PATHS)
-        report_note(r, "note: %s: %llu more", what,
-                    (unsigned long long)(p->count - UPGRADE_PATHS));
+        report_note(r, "note: %s: %llu more", what, (unsigned long long)(p->count - UPGRADE_PATHS));
 }
 
 static void note_upgrade(const struct report *r, const struct upgrade_report *u)
 {
     if (u->kept || u->followed || u->completed || u->aside.count || u->lost_dirs || u->damaged)
-        report_note(r, "note: changes made with version %u of the package are now with version "
-                       "%u: %llu file(s) kept, %llu follow the package, %llu completed, %llu put "
-                       "aside",
+        report_note(r,
+                    "note: changes made with version %u of the package are now with version "
+                    "%u: %llu file(s) kept, %llu follow the package, %llu completed, %llu put "
+                    "aside",
                     u->from, u->to, (unsigned long long)u->kept, (unsigned long long)u->followed,
                     (unsigned long long)u->completed, (unsigned long long)u->aside.count);
     if (u->lost_dirs)
-        report_note(r, "note: %llu renamed director(ies) of the package are gone in this version",
+        report_note(r, "note: renamed directories of the package that this version does not have: %llu",
                     (unsigned long long)u->lost_dirs);
     if (u->damaged)
-        report_note(r, "note: %llu file(s) in the overlay are damaged and were left as they are",
+        report_note(r, "note: damaged files in the overlay, left as they are: %llu",
                     (unsigned long long)u->damaged);
     note_paths(r, "the package's file is shown, yours was put aside", &u->aside);
     if (u->aside_dir)
@@ -218,8 +220,9 @@ static void note_upgrade(const struct report *r, const struct upgrade_report *u)
 static void note_stuck(const struct report *r, const struct upgrade_report *u)
 {
     note_paths(r, "cannot be carried over", &u->stuck);
-    report_note(r, "note: say where version %u is with -o old_version=SOURCE, or give these files "
-                   "up ('sft overlay reset PATH'), or mount version %u again",
+    report_note(r,
+                "note: say where version %u is with -o old_version=SOURCE, or give these files "
+                "up ('sft overlay reset PATH'), or mount version %u again",
                 u->from, u->from);
 }
 

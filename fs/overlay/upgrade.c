@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Another version of the package under an overlay: first what is needed, then doing it. See upgrade.h. */
+/* Another version of the package under an overlay: first what is needed, then doing it. See
+ * upgrade.h. */
 #include "config.h"
 
 #include "fs/overlay/upgrade.h"
@@ -109,7 +110,8 @@ static int check_space(const struct overlay_store *s, const struct upgrade_plan 
         return 0;
     errno = ENOSPC;
     return err_set(e, ERR_SYSTEM,
-                   "the overlay %s needs %" PRIu64 " MB to carry changed files over to this version "
+                   "the overlay %s needs %" PRIu64
+                   " MB to carry changed files over to this version "
                    "of the package; %" PRIu64 " MB are free",
                    s->path, (need >> 20) + 1, unused >> 20);
 }
@@ -151,8 +153,8 @@ static void log_report(const struct upgrade_work *w)
              "%s: now with version %" PRIu32 " of the package from=%" PRIu32 " kept=%" PRIu64
              " followed=%" PRIu64 " completed=%" PRIu64 " bytes=%" PRIu64 " aside=%" PRIu64
              " damaged=%" PRIu64,
-             w->store->path, r->to, r->from, r->kept, r->followed, r->completed,
-             r->completed_bytes, r->aside.count, r->damaged);
+             w->store->path, r->to, r->from, r->kept, r->followed, r->completed, r->completed_bytes,
+             r->aside.count, r->damaged);
 }
 
 static int run(struct upgrade_work *w, const struct upgrade_plan *plan, struct err *e)

@@ -18,7 +18,7 @@
 #include "src/fold.h"
 #include "src/log.h"
 
-#define OVERLAY_LOG "overlay"
+#define OVERLAY_LOG    "overlay"
 #define PATH_BYTES_MAX 65536u /* as deep as relative names can lead; not PATH_MAX */
 
 /* A directory of the upper layer, still to be looked into. */
@@ -79,8 +79,8 @@ int upgrade_open_parent(int root_fd, const char *path, bool make, const char **n
     return fd;
 }
 
-void upgrade_state_of(const struct package *package, const struct partial_mark *mark,
-                      uint64_t size, bool following, struct upgrade_state *out)
+void upgrade_state_of(const struct package *package, const struct partial_mark *mark, uint64_t size,
+                      bool following, struct upgrade_state *out)
 {
     const struct package_info *info = package_info(package);
     uint8_t content[sizeof mark->content];

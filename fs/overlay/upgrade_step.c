@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The steps of an upgrade. Each looks at the file anew, so that one that comes twice (a file with several
- * names, or the second run after a crash) is left alone. See upgrade_step.h.
+ * The steps of an upgrade. Each looks at the file anew, so that one that comes twice (a file with
+ * several names, or the second run after a crash) is left alone. See upgrade_step.h.
  */
 #include "config.h"
 
@@ -87,8 +87,8 @@ static uint32_t file_with(const struct package *package, const struct partial_ma
     return state.same ? state.node : NODE_NONE;
 }
 
-static void find_bytes(const struct upgrade_work *w, const struct partial_mark *mark,
-                       uint32_t *old, uint32_t *from_new)
+static void find_bytes(const struct upgrade_work *w, const struct partial_mark *mark, uint32_t *old,
+                       uint32_t *from_new)
 {
     *from_new = file_with(w->package, mark);
     *old = w->old ? file_with(w->old, mark) : NODE_NONE;
@@ -144,8 +144,8 @@ static int fill_all(struct partial *p, const struct subject *s, const struct low
 }
 
 /* Brings in what is missing and makes the file plain. */
-static int complete(struct upgrade_work *w, const struct subject *s,
-                    const struct lower_file *lower, struct err *e)
+static int complete(struct upgrade_work *w, const struct subject *s, const struct lower_file *lower,
+                    struct err *e)
 {
     struct partial *partial = NULL;
     uint64_t size = s->following ? s->m.partial.size : (uint64_t)s->st.st_size;
@@ -347,7 +347,8 @@ static int move_aside(const struct upgrade_work *w, const struct subject *s,
     return rc;
 }
 
-/* What cannot be completed is put aside as it is, with its map: the user's bytes are in it all the same. */
+/* What cannot be completed is put aside as it is, with its map: the user's bytes are in it all the
+ * same. */
 static void complete_if_possible(struct upgrade_work *w, const struct upgrade_item *item,
                                  struct subject *s)
 {

@@ -11,11 +11,11 @@ struct upgrade_work {
     const struct upgrade_options *o;
     const struct package *old; /* NULL: not wanted, or not to be had */
     struct upgrade_report *report;
-    int aside_fd;              /* -1 until something is put aside */
+    int aside_fd; /* -1 until something is put aside */
 };
 
-/* Whether the file of ITEM can get its missing bytes; *old is its file in the old version, *from_new
- * in the package itself (either NODE_NONE). Negative only for errors of the system. */
+/* Whether the file of ITEM can get its missing bytes; *old is its file in the old version,
+ * *from_new in the package itself (either NODE_NONE). Negative only for errors of the system. */
 int upgrade_find_bytes(struct upgrade_work *w, const struct upgrade_item *item, uint32_t *old,
                        uint32_t *from_new, struct err *e) must_check;
 
