@@ -124,7 +124,7 @@ mount_somehow() {
 
 step "points that random operations pass"
 for n in 1 4 30; do
-    for point in $(grep -v '^upgrade-' "$T/points"); do
+    for point in $(grep -Ev '^(upgrade|reset)-' "$T/points"); do
         echo "$point:$n"
     done
 done >"$T/plan"
@@ -134,7 +134,7 @@ run_model "at the named points" case_sensitive --ops 1500 --batches "$(($(wc -l 
 step "points of a new overlay"
 SFTFS_CRASH_LOG=$T/reached
 export SFTFS_CRASH_LOG
-for point in $(not_reached | grep -v '^upgrade-'); do
+for point in $(not_reached | grep -Ev '^(upgrade|reset)-'); do
     rm -rf "$T/overlay"
     SFTFS_CRASH_POINT=$point
     export SFTFS_CRASH_POINT
@@ -197,6 +197,30 @@ for n in 1 2; do
         unmount "$m"
         left=$(ls -A "$T/overlay/work")
         expect_equal "$left" "" "left in work/ after $point"
+    done
+done
+
+step "points of sft overlay reset"
+# either PATH OTHER: what was renamed shows at one of the two at least
+either() {
+    cmp -s "$m/$1" "$T/one/$1" || cmp -s "$m/$2" "$T/one/$1" || die "$point: neither $1 nor $2 is there"
+}
+for n in 1 2 3 4; do
+    for point in $(grep '^reset-' "$T/points"); do
+        change_one
+        what="elsewhere directory gone plain"
+        [ "$point" != reset-exchanged ] || what=--all
+        # shellcheck disable=SC2086
+        SFTFS_CRASH_POINT=$point:$n sft overlay reset --overlay "$T/overlay" $what >"$T/out" 2>&1
+        mount_package "$T/one.sft" "$m" -o "overlay=$T/overlay,umask=022"
+        either moved elsewhere
+        either dir/file directory/file
+        unmount "$m"
+        expect_status 0 sft overlay reset --overlay "$T/overlay" --all
+        mount_package "$T/one.sft" "$m" -o "overlay=$T/overlay,umask=022"
+        diff -r "$T/one" "$m" || die "$point: not as in the package after reset --all"
+        unmount "$m"
+        expect_equal "$(ls -A "$T/overlay/work")" "" "left in work/ after $point"
     done
 done
 
