@@ -23,15 +23,15 @@ static void do_rename(const struct side *s, const struct op *op, struct result *
 {
     char from[PATH_SIZE], to[PATH_SIZE];
 
+    const char *old_name = strrchr(op->p1, '/'), *name = strrchr(op->p2, '/');
+    char *end;
+
     side_path(s, op->p1, from);
     side_path(s, op->p2, to);
-    if (s->folding && same_entry(s, op->p1, op->p2)) { /* the new spelling is what is wanted */
-        const char *name = strrchr(op->p2, '/');
-        char *end = strrchr(to, '/');
-
-        if (name && end)
-            strcpy(end, name);
-    }
+    end = strrchr(to, '/');
+    /* The new spelling is what is wanted; but a name renamed to itself is nothing to the kernel. */
+    if (s->folding && same_entry(s, op->p1, op->p2) && name && end && strcmp(name, old_name) != 0)
+        strcpy(end, name);
     set(r, syscall(SYS_renameat2, s->fd, from, s->fd, to, op->flags));
 }
 
