@@ -12,6 +12,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "src/fold.h"
+
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
 #endif
@@ -85,11 +87,9 @@ static bool current_call(pid_t tid, struct caller_call *out)
     return false;
 }
 
-/* Whether the last component of the path at ADDRESS in process TID is NAME; UNKNOWN when the memory
- * cannot be read. */
-static bool ends_in(pid_t tid, unsigned long address, const char *name, bool unknown)
+/* Reads the path at ADDRESS in process TID, without slashes at its end. */
+static bool read_path(pid_t tid, unsigned long address, char path[PATH_MAX + 1])
 {
-    char path[PATH_MAX + 1];
     unsigned long first = PAGE - address % PAGE;
     union {
         unsigned long number;
@@ -100,24 +100,56 @@ static bool ends_in(pid_t tid, unsigned long address, const char *name, bool unk
 
     ssize_t n = process_vm_readv(tid, &here, 1, there, first < PATH_MAX ? 2 : 1, 0);
     if (n <= 0)
-        return unknown;
+        return false;
     path[n] = 0;
-    size_t len = strlen(path), name_len = strlen(name);
+    size_t len = strlen(path);
     while (len && path[len - 1] == '/')
-        len--;
-    return len >= name_len && !memcmp(path + len - name_len, name, name_len) &&
-           (len == name_len || path[len - name_len - 1] == '/');
+        path[--len] = 0;
+    return true;
+}
+
+static const char *last_component(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* Whether NAME is a component of PATH before its last. */
+static bool is_on_the_way(const char *path, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *p = path; (p = strstr(p, name)); p++)
+        if ((p == path || p[-1] == '/') && p[len] == '/')
+            return true;
+    return false;
+}
+
+/*
+ * Whether the target of CALL may be its source by the other spelling NAME; so too when the paths
+ * cannot be read. If the last components are the same, or other names altogether, they are two
+ * files, and the kernel does right by itself. A directory on the way that has the target's name
+ * cannot be told from it: such a name is not taken for the target.
+ */
+static bool respells(pid_t tid, const struct caller_call *call, const char *name)
+{
+    char from[PATH_MAX + 1], to[PATH_MAX + 1];
+
+    if (!read_path(tid, call->to, to) || !read_path(tid, call->from, from))
+        return true;
+    const char *old = last_component(from);
+    return !strcmp(last_component(to), name) && strcmp(old, name) != 0 &&
+           (strchr(name, '~') || strchr(old, '~') || /* 8.3 names */
+            fold_equal(old, strlen(old), name, strlen(name))) &&
+           !is_on_the_way(from, name) && !is_on_the_way(to, name);
 }
 
 enum caller_rename caller_renames_to(pid_t tid, const char *name)
 {
     struct caller_call call;
 
-    if (tid <= 0 || !current_call(tid, &call))
-        return CALLER_NO_RENAME;
-    /* Not a directory on the way to the target; and not a file onto itself, which does nothing by
-     * any name. */
-    if (!ends_in(tid, call.to, name, true) || ends_in(tid, call.from, name, false))
+    if (tid <= 0 || !current_call(tid, &call) || !respells(tid, &call, name))
         return CALLER_NO_RENAME;
     return call.flags & RENAME_NOREPLACE ? CALLER_RENAME_NOREPLACE : CALLER_RENAME;
 }

@@ -21,8 +21,8 @@ enum caller_rename {
     CALLER_RENAME_NOREPLACE,
 };
 
-/* Whether thread TID (0: unknown) is in a rename whose target's last component is NAME, and its
- * source's another spelling or name. Takes some system calls: not for the ordinary lookup. */
+/* Whether thread TID (0: unknown) is in a rename to NAME of what may be another spelling of it.
+ * Takes some system calls: not for the ordinary lookup. */
 enum caller_rename caller_renames_to(pid_t tid, const char *name);
 
 /* The text of /proc/TID/syscall: number and arguments. False when it is none of the renames.
