@@ -3,8 +3,8 @@
 # The whole way once:  sh examples/quickstart.sh
 #
 # Builds sftfs, packs a small Windows program, puts the package on a web server of its own, mounts
-# it from there, reads it, runs the program from the mount with Wine if Wine can be installed, and
-# says how little of the package had to be fetched for that.
+# it from there, reads it, runs the program from the mount with Wine if Wine can be installed, says
+# how little of the package had to be fetched for that, and changes files with an overlay.
 #
 # Made for Debian 12. Missing Debian packages are installed (with sudo if you are not root) and
 # stay; everything else lies in one temporary directory and is gone at the end. It can be run again.
@@ -194,6 +194,27 @@ sleep 0.2 # nginx writes its log a moment after the client has the answer
 awk -v size="$size" '{ n += $2 }
     END { printf "   %d requests fetched %d bytes of a package of %d bytes: %.1f %%\n", NR, n, size,
                  100 * n / size }' "$temp/nginx/access.log"
+
+heading "Mount it again with an overlay, and change files"
+run sftmount -u "$mountpoint"
+! mounted
+run sftmount --overlay="$temp/changes" "$osd" "$mountpoint"
+echo "   \$ echo 'one line more' >>$mountpoint/README.TXT"
+echo 'one line more' >>"$mountpoint/README.TXT"
+echo "   \$ printf x >>$mountpoint/Data/Big Dictionary.bin"
+printf x >>"$mountpoint/Data/Big Dictionary.bin"
+run mv "$mountpoint/Data" "$mountpoint/Data of mine"
+run rm "$mountpoint/data OF mine/русский.txt"
+run sftmount -u "$mountpoint"
+! mounted
+
+heading "The changes are in a directory; the package is what it was"
+run sft overlay diff --overlay="$temp/changes"
+run du -sh "$temp/changes"
+run sftmount --overlay="$temp/changes" "$osd" "$mountpoint"
+run tail -n 1 "$mountpoint/readme.txt"
+[ "$(tail -n 1 "$mountpoint/readme.txt")" = 'one line more' ]
+[ ! -e "$mountpoint/Data of mine/русский.txt" ]
 
 heading "Unmount"
 run sftmount -u "$mountpoint"
