@@ -210,6 +210,8 @@ run sftmount -u "$mountpoint"
 
 heading "The changes are in a directory; the package is what it was"
 run sft overlay diff --overlay="$temp/changes"
+sft overlay diff --overlay="$temp/changes" |
+    grep -qxF 'changed    Data of mine/Big Dictionary.bin (1 of 20971521 bytes in the overlay)'
 run du -sh "$temp/changes"
 run sftmount --overlay="$temp/changes" "$osd" "$mountpoint"
 run tail -n 1 "$mountpoint/readme.txt"

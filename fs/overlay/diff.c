@@ -547,9 +547,11 @@ int diff_written(struct overlay_store *s, const struct upper *u, uint32_t entry,
     *bytes = size;
     if (!n->markers.has_partial)
         return 0;
-    *bytes = 0;
-    if (!n->markers.partial.map)
+    if (!n->markers.partial.map) {
+        /* All of it is the package's but what was appended. */
+        *bytes = size > n->markers.partial.size ? size - n->markers.partial.size : 0;
         return 0;
+    }
     auto_close int fd = upper_open(s, u, entry, O_RDONLY, e);
     if (fd < 0)
         return fd;
