@@ -82,6 +82,7 @@ unit_tests = \
 	tests/test-overlay-upgrade \
 	tests/test-pack-content \
 	tests/test-pack-plan \
+	tests/test-overlay-model \
 	tests/test-overlay-rename \
 	tests/test-pack-tree \
 	tests/test-overlay-diff \
@@ -212,6 +213,15 @@ overlay_shape_sources = tests/overlay_shape.h $(overlay_fixture_sources)
 tests_test_overlay_data_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_data_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_overlay_data_SOURCES = tests/test-overlay-data.c tests/unit.h $(overlay_shape_sources)
+tests_test_overlay_model_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_model_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_model_SOURCES = \
+	tests/overlay_compare.h \
+	tests/overlay_reference.h \
+	tests/overlay_steps.h \
+	tests/test-overlay-model.c \
+	tests/unit.h \
+	$(overlay_shape_sources)
 
 tests_test_overlay_rename_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_rename_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)

@@ -195,7 +195,7 @@ static uint64_t shape_dir(struct fixture *f, uint64_t id, const char *path, FILE
 }
 
 /* Everything below PATH; free() it. Names in it begin with '/', from PATH on. */
-static char *shape(struct fixture *f, const char *path)
+static __attribute__((unused)) char *shape(struct fixture *f, const char *path)
 {
     char *text = NULL;
     size_t len;

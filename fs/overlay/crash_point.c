@@ -51,7 +51,6 @@ const char *const crash_point_names[] = {
     "rename-replaced",
     "rename-respelled",
     "rename-swapped",
-    "rename-target-cleared",
     "rename-whiteout-placed",
     "reset-exchanged",
     "reset-taken-out",

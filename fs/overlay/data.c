@@ -347,6 +347,7 @@ int overlay_data_complete(struct overlay *o, const struct overlay_data *d,
                           overlay_lower_fn read_lower, void *arg, struct err *e)
 {
     struct span64 span;
+    struct stat st;
     uint64_t off = 0;
 
     (void)o;
@@ -355,6 +356,8 @@ int overlay_data_complete(struct overlay *o, const struct overlay_data *d,
     auto_free uint8_t *buf = malloc(AT_ONCE);
     if (!buf)
         return err_nomem(e);
+    if (fstat(d->fd, &st))
+        return err_sys(e, "cannot examine the upper file");
     while (partial_next_lower(d->partial, off, &span)) {
         span.len = min_u64(span.len, AT_ONCE);
         long n = read_package(d, span.off, buf, (size_t)span.len, read_lower, arg, e);
@@ -367,7 +370,9 @@ int overlay_data_complete(struct overlay *o, const struct overlay_data *d,
         }
         off = span.off + span.len;
     }
-    int rc = partial_finish(d->partial, d->fd);
+    /* What it shows did not change. */
+    const struct timespec times[2] = { st.st_atim, st.st_mtim };
+    int rc = futimens(d->fd, times) ? -errno : partial_finish(d->partial, d->fd);
     if (rc) {
         errno = -rc;
         return err_sys(e, "cannot complete the upper file");

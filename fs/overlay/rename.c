@@ -237,62 +237,22 @@ static int move_to_nothing(const struct renaming *r)
     return rc;
 }
 
-/* Makes the upper directory at the target, which shows nothing, one that has nothing: an empty one
- * with the same attributes takes its place. */
-static int clear_target(const struct renaming *r)
-{
-    struct overlay *o = r->o;
-    struct overlay_node *node = r->to.entry.ref.node;
-    char work[WORK_NAME_MAX];
-    struct stat st;
-    int work_fd = o->store->work_fd;
-
-    int rc = change_only_whiteouts(o, node);
-    if (rc)
-        return rc;
-    if (fstatat(r->to_fd, r->to.name, &st, AT_SYMLINK_NOFOLLOW))
-        return -errno;
-    overlay_work_name(o->store, work);
-    if (mkdirat(work_fd, work, 0700))
-        return -errno;
-    const struct timespec times[2] = { st.st_atim, st.st_mtim };
-    auto_close int fd = openat(work_fd, work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    rc = fd < 0 ? -errno : marker_set(fd, MARKER_OPAQUE, "y");
-    if (!rc && (fchown(fd, st.st_uid, st.st_gid) && o->privileged))
-        rc = -errno;
-    if (!rc)
-        rc = change_set_mode(o, fd, S_IFDIR, ~st.st_mode, node->has_mode ? node->mode : st.st_mode,
-                             NULL);
-    if (!rc &&
-        (futimens(fd, times) || renameat2(work_fd, work, r->to_fd, r->to.name, RENAME_EXCHANGE)))
-        rc = -errno;
-    if (rc)
-        (void)unlinkat(work_fd, work, AT_REMOVEDIR);
-    else
-        change_clear_work(o, work);
-    return rc;
-}
-
 /* Onto something that shows and goes. */
 static int move_onto(const struct renaming *r)
 {
-    const struct overlay_node *target = r->to.entry.ref.node;
-    int rc;
+    struct overlay_node *target = r->to.entry.ref.node;
+    int rc = 0;
 
-    if (r->leaves_whiteout)
-        return r->is_dir && (rc = change_only_whiteouts(r->o, r->to.entry.ref.node))
-                   ? rc
-                   : move_by_intent(r);
     if (!target || !target->has_upper)
         return change_move(r->o, r->from_fd, r->from.name, r->to_fd, r->to.name);
-    rc = move_plain(r);
-    if (!r->is_dir || (rc != -ENOTEMPTY && rc != -EEXIST))
-        return rc;
-    if (!r->o->store->has_exchange)
-        return (rc = change_only_whiteouts(r->o, r->to.entry.ref.node)) ? rc : move_by_intent(r);
-    rc = clear_target(r);
-    CRASH_POINT("rename-target-cleared");
-    return rc ? rc : move_plain(r);
+    if (!r->leaves_whiteout) {
+        rc = move_plain(r);
+        if (!r->is_dir || (rc != -ENOTEMPTY && rc != -EEXIST))
+            return rc;
+    }
+    /* A directory that shows nothing may hold whiteouts, which no single step takes away. */
+    rc = r->is_dir ? change_only_whiteouts(r->o, target) : 0;
+    return rc ? rc : move_by_intent(r);
 }
 
 /* ---- the same in memory ---- */
