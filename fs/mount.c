@@ -13,6 +13,7 @@
 
 #include <linux/fs.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,6 +317,10 @@ static int session_run(struct vfs *v, struct err *e)
     if (v->overlay && session_io_install(v))
         log_warning(FS_LOG,
                     "writes take one request more than they need: libfuse lets nobody beside it");
+    /* A file that grows beyond the limit (setrlimit) this process was started with is an error of
+     * that write, not the end of the mount. */
+    if (v->overlay)
+        (void)signal(SIGXFSZ, SIG_IGN);
     readahead_raise(o);
     rc = serve(v, e);
     end_threads(v);

@@ -2,6 +2,8 @@
 /*
  * READ and LSEEK with an overlay. See overlay_read.h.
  *
+ * A file is unpinned before the answer goes out: from then on the kernel may forget the node.
+ *
  * The upper parts of a mixed range are read first, then those of the package are waited for. What
  * is written in the meantime may be missing from the reply, as from that of any read that was under
  * way before; the kernel keeps the pages of a cached read locked, so that its cache cannot get
@@ -48,11 +50,14 @@ static ssize_t read_all(int fd, char *buf, size_t len, uint64_t off)
     return (ssize_t)done;
 }
 
-static void reply_plain(fuse_req_t req, uint64_t id, int fd, uint64_t off, size_t len)
+/* Answers from the descriptor of D alone. Gives D back. */
+static void reply_plain(fuse_req_t req, uint64_t id, struct overlay_data *d, uint64_t off,
+                        size_t len)
 {
     auto_free char *buf = malloc(len);
-    ssize_t n = buf ? read_all(fd, buf, len, off) : -ENOMEM;
+    ssize_t n = buf ? read_all(d->fd, buf, len, off) : -ENOMEM;
 
+    overlay_data_unpin(vfs_of(req)->overlay, d);
     if (n < 0)
         overlay_reply_error(req, id, "read", (int)n);
     else
@@ -130,7 +135,23 @@ static void reply_mixed(struct vfs *v, fuse_req_t req, uint64_t id, struct mixed
         free(pieces);
 }
 
-static void reply_partial(fuse_req_t req, uint64_t id, const struct overlay_data *d, uint64_t off,
+/* Answers with package bytes alone. Gives D back. */
+static void reply_lower(fuse_req_t req, uint64_t id, struct overlay_data *d, uint64_t off,
+                        size_t len)
+{
+    struct vfs *v = vfs_of(req);
+    const struct read_span all = { off, len };
+    uint32_t lower = d->lower;
+
+    overlay_data_unpin(v->overlay, d);
+    if (lower == NODE_NONE)
+        overlay_reply_error(req, id, "read", -EIO); /* not in this version of the package */
+    else
+        read_span(v, req, lower, &all);
+}
+
+/* Gives D back. */
+static void reply_partial(fuse_req_t req, uint64_t id, struct overlay_data *d, uint64_t off,
                           size_t len)
 {
     struct vfs *v = vfs_of(req);
@@ -138,32 +159,29 @@ static void reply_partial(fuse_req_t req, uint64_t id, const struct overlay_data
     size_t count = partial_runs(d->partial, off, len, runs, RUNS_MAX);
 
     if (count == 1 && runs[0].len >= len) {
-        const struct read_span all = { off, len };
-        if (runs[0].lower && d->lower == NODE_NONE)
-            overlay_reply_error(req, id, "read", -EIO);
-        else if (runs[0].lower)
-            read_span(v, req, d->lower, &all);
+        if (runs[0].lower)
+            reply_lower(req, id, d, off, len);
         else
-            reply_plain(req, id, d->fd, off, len);
+            reply_plain(req, id, d, off, len);
         return;
     }
     struct mixed *m = malloc(sizeof *m + len);
-    if (!m) {
-        fuse_reply_err(req, ENOMEM);
+    int rc = -ENOMEM;
+    if (m) {
+        memcpy(m->runs, runs, count * sizeof runs[0]);
+        m->count = count;
+        m->lower = d->lower;
+        m->off = off;
+        m->len = len;
+        rc = read_upper_runs(m, d->fd);
+    }
+    overlay_data_unpin(v->overlay, d);
+    if (!rc) {
+        reply_mixed(v, req, id, m);
         return;
     }
-    memcpy(m->runs, runs, count * sizeof runs[0]);
-    m->count = count;
-    m->lower = d->lower;
-    m->off = off;
-    m->len = len;
-    int rc = read_upper_runs(m, d->fd);
-    if (rc) {
-        overlay_reply_error(req, id, "read", rc);
-        free(m);
-        return;
-    }
-    reply_mixed(v, req, id, m);
+    free(m);
+    overlay_reply_error(req, id, "read", rc);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -188,17 +206,20 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
         return;
     }
     rc = overlay_data_size(v->overlay, &d, &end);
-    if (size > READ_MAX)
-        size = READ_MAX; /* the kernel never asks for more */
+    if (!rc && off >= 0 && (uint64_t)off < end && size) {
+        /* The kernel never asks for more than READ_MAX. */
+        size_t len = (size_t)min_u64(size < READ_MAX ? size : READ_MAX, end - (uint64_t)off);
+        if (d.partial)
+            reply_partial(req, id, &d, (uint64_t)off, len);
+        else
+            reply_plain(req, id, &d, (uint64_t)off, len);
+        return;
+    }
+    overlay_data_unpin(v->overlay, &d);
     if (rc)
         overlay_reply_error(req, id, "read", rc);
-    else if (off < 0 || (uint64_t)off >= end || !size)
-        fuse_reply_buf(req, NULL, 0);
-    else if (d.partial)
-        reply_partial(req, id, &d, (uint64_t)off, (size_t)min_u64(size, end - (uint64_t)off));
     else
-        reply_plain(req, id, d.fd, (uint64_t)off, (size_t)min_u64(size, end - (uint64_t)off));
-    overlay_data_unpin(v->overlay, &d);
+        fuse_reply_buf(req, NULL, 0);
 }
 
 /* A file of the package is all data. */

@@ -111,8 +111,9 @@ static size_t find_needs(const struct overlay_data *d, const struct work *w,
 
 static void end(struct waiting *p, ssize_t result)
 {
-    reply(p->req, p->id, &p->work, result);
+    /* First: with the answer out, the kernel may forget the node. */
     overlay_data_unpin(p->vfs->overlay, &p->file);
+    reply(p->req, p->id, &p->work, result);
     free(p);
 }
 
