@@ -132,7 +132,7 @@ static bool is_on_the_way(const char *path, const char *name)
  * files, and the kernel does right by itself. A directory on the way that has the target's name
  * cannot be told from it: such a name is not taken for the target.
  */
-static bool respells(pid_t tid, const struct caller_call *call, const char *name)
+static bool respells(pid_t tid, const struct caller_call *call, const char *name, bool is_dir)
 {
     char from[PATH_MAX + 1], to[PATH_MAX + 1];
 
@@ -142,14 +142,14 @@ static bool respells(pid_t tid, const struct caller_call *call, const char *name
     return !strcmp(last_component(to), name) && strcmp(old, name) != 0 &&
            (strchr(name, '~') || strchr(old, '~') || /* 8.3 names */
             fold_equal(old, strlen(old), name, strlen(name))) &&
-           !is_on_the_way(from, name) && !is_on_the_way(to, name);
+           !(is_dir && (is_on_the_way(from, name) || is_on_the_way(to, name)));
 }
 
-enum caller_rename caller_renames_to(pid_t tid, const char *name)
+enum caller_rename caller_renames_to(pid_t tid, const char *name, bool is_dir)
 {
     struct caller_call call;
 
-    if (tid <= 0 || !current_call(tid, &call) || !respells(tid, &call, name))
+    if (tid <= 0 || !current_call(tid, &call) || !respells(tid, &call, name, is_dir))
         return CALLER_NO_RENAME;
     return call.flags & RENAME_NOREPLACE ? CALLER_RENAME_NOREPLACE : CALLER_RENAME;
 }

@@ -21,9 +21,9 @@ enum caller_rename {
     CALLER_RENAME_NOREPLACE,
 };
 
-/* Whether thread TID (0: unknown) is in a rename to NAME of what may be another spelling of it.
- * Takes some system calls: not for the ordinary lookup. */
-enum caller_rename caller_renames_to(pid_t tid, const char *name);
+/* Whether thread TID (0: unknown) is in a rename to NAME of what may be another spelling of it,
+ * which stands for a directory or not. Takes some system calls: not for the ordinary lookup. */
+enum caller_rename caller_renames_to(pid_t tid, const char *name, bool is_dir);
 
 /* The text of /proc/TID/syscall: number and arguments. False when it is none of the renames.
  * For tests. */

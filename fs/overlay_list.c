@@ -70,7 +70,7 @@ static void reply_something(fuse_req_t req, const struct fuse_entry_param *entry
 /* NAME is another spelling of what is listed as something else. */
 static void reply_other_spelling(fuse_req_t req, struct fuse_entry_param *entry, const char *name)
 {
-    switch (caller_renames_to(fuse_req_ctx(req)->pid, name)) {
+    switch (caller_renames_to(fuse_req_ctx(req)->pid, name, S_ISDIR(entry->attr.st_mode))) {
     case CALLER_NO_RENAME:
         break;
     case CALLER_RENAME:

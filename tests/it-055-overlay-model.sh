@@ -65,7 +65,7 @@ run_model() {
     }
     rm_status=0
     # shellcheck disable=SC2086
-    timeout "$limit" $rm_runner "$model" --seed "$seed" --threads "$threads" --ops "$ops" \
+    $rm_runner timeout "$limit" "$model" --seed "$seed" --threads "$threads" --ops "$ops" \
         --remount "sh $SFTFS_SRC/tests/remount.sh again $m sftfs $rm_source $m -o $rm_options" \
         "$@" "$m" "$T/b" >"$T/model.out" 2>&1 </dev/null || rm_status=$?
     [ "$rm_status" -eq 0 ] || {

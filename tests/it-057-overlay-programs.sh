@@ -136,8 +136,8 @@ def start(seed):
     return subprocess.Popen([sys.executable, __file__, path, mode, '0', str(seed)])
 writers, end, kills, seed = [start(n) for n in range(3)], time.monotonic() + seconds, 0, 10
 before = check()
-while time.monotonic() < end:
-    time.sleep(0.15)
+while time.monotonic() < end or (check() == before and time.monotonic() < end + 60):
+    time.sleep(0.4)
     victim = writers.pop(0)
     if victim.poll() is not None and victim.returncode not in (0, -signal.SIGKILL):
         sys.exit('a writer ended with %d' % victim.returncode)

@@ -42,9 +42,9 @@ static void caller_parse_refuses_other_calls_and_texts(void)
 
 static void caller_that_is_unknown_does_not_rename(void)
 {
-    CU_ASSERT_EQUAL(caller_renames_to(0, "x"), CALLER_NO_RENAME);
-    CU_ASSERT_EQUAL(caller_renames_to(-1, "x"), CALLER_NO_RENAME);
-    CU_ASSERT_EQUAL(caller_renames_to((pid_t)syscall(SYS_gettid), "x"), CALLER_NO_RENAME);
+    CU_ASSERT_EQUAL(caller_renames_to(0, "x", false), CALLER_NO_RENAME);
+    CU_ASSERT_EQUAL(caller_renames_to(-1, "x", false), CALLER_NO_RENAME);
+    CU_ASSERT_EQUAL(caller_renames_to((pid_t)syscall(SYS_gettid), "x", false), CALLER_NO_RENAME);
 }
 
 UNIT_MAIN("caller",

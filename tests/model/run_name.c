@@ -19,6 +19,18 @@ static void set(struct result *r, long ret)
     r->ret = ret;
 }
 
+/* A directory renamed to another spelling by way of one with that very name: the server cannot tell
+ * which of the two the kernel asks about, and the kernel takes it for a rename to itself. */
+static bool looks_like_nothing(const struct side *s, const struct op *op, const char *from)
+{
+    char part[PATH_SIZE];
+    struct stat st;
+
+    snprintf(part, sizeof part, "%s/", strrchr(op->p2, '/'));
+    return (strstr(op->p1, part) || strstr(op->p2, part)) &&
+           !fstatat(s->fd, from, &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
+}
+
 static void do_rename(const struct side *s, const struct op *op, struct result *r)
 {
     char from[PATH_SIZE], to[PATH_SIZE];
@@ -30,7 +42,8 @@ static void do_rename(const struct side *s, const struct op *op, struct result *
     side_path(s, op->p2, to);
     end = strrchr(to, '/');
     /* The new spelling is what is wanted; but a name renamed to itself is nothing to the kernel. */
-    if (s->folding && same_entry(s, op->p1, op->p2) && name && end && strcmp(name, old_name) != 0)
+    if (s->folding && same_entry(s, op->p1, op->p2) && name && end && strcmp(name, old_name) != 0 &&
+        !looks_like_nothing(s, op, from))
         strcpy(end, name);
     set(r, syscall(SYS_renameat2, s->fd, from, s->fd, to, op->flags));
 }
