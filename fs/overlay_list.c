@@ -161,7 +161,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool pl
     l.size = size < sizeof l.buf ? size : sizeof l.buf;
     int rc = overlay_list(o, vfs_id(ino), off < 0 ? 0 : (uint64_t)off, plus, add_entry, &l);
     if (rc) {
-        overlay_reply_error(req, vfs_id(ino), "listing", rc);
+        overlay_reply_error(req, vfs_id(ino), "listing of", rc);
         return;
     }
     /* The kernel holds the directory: none of these can have been removed in the meantime. */

@@ -29,9 +29,9 @@ void overlay_reply_error(fuse_req_t req, uint64_t id, const char *what, int rc)
     unsigned suppressed;
 
     if (rc == -EIO && log_limit_allows(&limit, &suppressed)) {
-        char *path = vfs_has(v, id) ? package_path(v->package, vfs_index(id)) : NULL;
-        log_error(FS_LOG, "%s of \"%s\" (node %llu) failed in the overlay: %s; suppressed=%u", what,
-                  path ? path : "?", (unsigned long long)id, strerror(-rc), suppressed);
+        char *path = overlay_shown_path(v->overlay, id);
+        log_error(FS_LOG, "%s \"%s\" failed in the overlay: %s; suppressed=%u", what,
+                  path ? path : "?", strerror(-rc), suppressed);
         free(path);
     }
     fuse_reply_err(req, -rc);
@@ -79,7 +79,7 @@ static void reply_attributes(fuse_req_t req, fuse_ino_t ino)
     int rc = attributes(vfs_of(req), vfs_id(ino), &st);
 
     if (rc)
-        overlay_reply_error(req, vfs_id(ino), "stat", rc);
+        overlay_reply_error(req, vfs_id(ino), "stat of", rc);
     else
         fuse_reply_attr(req, &st, ino & VFS_TRANSIENT ? 0 : FOREVER_S);
 }
@@ -166,7 +166,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
     if (!rc && what)
         rc = overlay_setattr(v->overlay, id, what, &set);
     if (rc)
-        overlay_reply_error(req, id, "change", rc);
+        overlay_reply_error(req, id, "change of", rc);
     else
         reply_attributes(req, ino);
 }
@@ -196,7 +196,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
     if (!n)
         n = overlay_getxattr(o, id, name, value, size);
     if (n < 0)
-        overlay_reply_error(req, id, "extended attribute", (int)n);
+        overlay_reply_error(req, id, "extended attribute of", (int)n);
     else if (!size)
         fuse_reply_xattr(req, (size_t)n);
     else
@@ -213,7 +213,7 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
     auto_free char *names = size ? malloc(size) : NULL;
     ssize_t n = size && !names ? -ENOMEM : overlay_listxattr(o, id, names, size);
     if (n < 0)
-        overlay_reply_error(req, id, "extended attributes", (int)n);
+        overlay_reply_error(req, id, "extended attributes of", (int)n);
     else if (!size)
         fuse_reply_xattr(req, (size_t)n);
     else
@@ -228,7 +228,7 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const 
     int rc = xattr_refused(name)
                  ? -EOPNOTSUPP
                  : overlay_setxattr(vfs_of(req)->overlay, vfs_id(ino), name, value, size, flags);
-    overlay_reply_error(req, vfs_id(ino), "extended attribute", rc);
+    overlay_reply_error(req, vfs_id(ino), "extended attribute of", rc);
 }
 
 static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
@@ -238,7 +238,7 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
     int rc = xattr_refused(name);
     if (!rc)
         rc = overlay_removexattr(vfs_of(req)->overlay, vfs_id(ino), name);
-    overlay_reply_error(req, vfs_id(ino), "extended attribute", rc);
+    overlay_reply_error(req, vfs_id(ino), "extended attribute of", rc);
 }
 
 /* ---- the rest ---- */
@@ -260,7 +260,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
     ssize_t n = overlay_readlink(vfs_of(req)->overlay, vfs_id(ino), target, sizeof target - 1);
 
     if (n < 0) {
-        overlay_reply_error(req, vfs_id(ino), "readlink", (int)n);
+        overlay_reply_error(req, vfs_id(ino), "readlink of", (int)n);
         return;
     }
     target[n] = 0;
@@ -273,7 +273,7 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
     int rc = overlay_statfs(vfs_of(req)->overlay, &st);
 
     if (rc)
-        overlay_reply_error(req, vfs_id(ino), "statfs", rc);
+        overlay_reply_error(req, vfs_id(ino), "statfs of", rc);
     else
         fuse_reply_statfs(req, &st);
 }
@@ -290,13 +290,13 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
         rc = overlay_data_sync(o, &d, datasync);
         overlay_data_unpin(o, &d);
     }
-    overlay_reply_error(req, id, "sync", rc);
+    overlay_reply_error(req, id, "sync of", rc);
 }
 
 static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
     (void)fi;
-    overlay_reply_error(req, vfs_id(ino), "sync",
+    overlay_reply_error(req, vfs_id(ino), "sync of",
                         overlay_fsyncdir(vfs_of(req)->overlay, vfs_id(ino), datasync));
 }
 

@@ -59,7 +59,7 @@ static void reply_plain(fuse_req_t req, uint64_t id, struct overlay_data *d, uin
 
     overlay_data_unpin(vfs_of(req)->overlay, d);
     if (n < 0)
-        overlay_reply_error(req, id, "read", (int)n);
+        overlay_reply_error(req, id, "read of", (int)n);
     else
         fuse_reply_buf(req, buf, (size_t)n);
 }
@@ -121,7 +121,7 @@ static void reply_mixed(struct vfs *v, fuse_req_t req, uint64_t id, struct mixed
         return;
     }
     if (m->lower == NODE_NONE) {
-        overlay_reply_error(req, id, "read", -EIO); /* not in this version of the package */
+        overlay_reply_error(req, id, "read of", -EIO); /* not in this version of the package */
         free(m);
         return;
     }
@@ -145,7 +145,7 @@ static void reply_lower(fuse_req_t req, uint64_t id, struct overlay_data *d, uin
 
     overlay_data_unpin(v->overlay, d);
     if (lower == NODE_NONE)
-        overlay_reply_error(req, id, "read", -EIO); /* not in this version of the package */
+        overlay_reply_error(req, id, "read of", -EIO); /* not in this version of the package */
     else
         read_span(v, req, lower, &all);
 }
@@ -181,7 +181,7 @@ static void reply_partial(fuse_req_t req, uint64_t id, struct overlay_data *d, u
         return;
     }
     free(m);
-    overlay_reply_error(req, id, "read", rc);
+    overlay_reply_error(req, id, "read of", rc);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -198,7 +198,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     }
     int rc = node ? overlay_data_pin(v->overlay, id, false, &d) : 0;
     if (rc) {
-        overlay_reply_error(req, id, "read", rc);
+        overlay_reply_error(req, id, "read of", rc);
         return;
     }
     if (!node || !d.node) {
@@ -217,7 +217,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     }
     overlay_data_unpin(v->overlay, &d);
     if (rc)
-        overlay_reply_error(req, id, "read", rc);
+        overlay_reply_error(req, id, "read of", rc);
     else
         fuse_reply_buf(req, NULL, 0);
 }
@@ -247,7 +247,7 @@ static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
     }
     int rc = overlay_data_pin(v->overlay, id, false, &d);
     if (rc) {
-        overlay_reply_error(req, id, "seek", rc);
+        overlay_reply_error(req, id, "seek of", rc);
         return;
     }
     if (!d.node) {
@@ -260,7 +260,7 @@ static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
         overlay_data_unpin(v->overlay, &d);
     }
     if (found < 0)
-        overlay_reply_error(req, id, "seek", (int)found);
+        overlay_reply_error(req, id, "seek of", (int)found);
     else
         fuse_reply_lseek(req, found);
 }

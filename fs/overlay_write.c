@@ -87,7 +87,7 @@ static ssize_t perform(const struct overlay_data *d, const struct work *w)
 static void reply(fuse_req_t req, uint64_t id, const struct work *w, ssize_t n)
 {
     if (n < 0)
-        overlay_reply_error(req, id, w->data ? "write" : "fallocate", (int)n);
+        overlay_reply_error(req, id, w->data ? "write to" : "fallocate of", (int)n);
     else if (w->data)
         fuse_reply_write(req, (size_t)n);
     else
@@ -389,7 +389,7 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off,
         return;
     ssize_t n = flags ? -EINVAL : copy_plain(req, vfs_id(from), from_off, vfs_id(to), to_off, len);
     if (n < 0)
-        overlay_reply_error(req, vfs_id(to), "copy", (int)n);
+        overlay_reply_error(req, vfs_id(to), "copy of", (int)n);
     else
         fuse_reply_write(req, (size_t)n);
 }

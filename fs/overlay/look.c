@@ -89,6 +89,20 @@ int overlay_getattr(struct overlay *o, uint64_t id, struct stat *st)
     return rc;
 }
 
+char *overlay_shown_path(struct overlay *o, uint64_t id)
+{
+    struct overlay_node *node;
+    char *path = NULL;
+
+    lock_shared(o);
+    if (overlay_find(o, id, &node)) {
+        struct overlay_ref ref = ref_of(id, node);
+        path = tree_shown_path(o, &ref);
+    }
+    unlock(o);
+    return path;
+}
+
 /* ---- names ---- */
 
 /* The directory above a directory that has a name. */

@@ -70,6 +70,10 @@ int overlay_lookup(struct overlay *o, uint64_t parent, const char *name, struct 
 
 int overlay_getattr(struct overlay *o, uint64_t id, struct stat *st) must_check;
 
+/* Path of node ID as the mount shows it, for messages; NULL when it has none or without memory.
+ * Caller frees. */
+char *overlay_shown_path(struct overlay *o, uint64_t id);
+
 /*
  * Calls FN for the entries of directory ID from position POS (0 = start) on, "." and ".." first,
  * until it returns false. NEXT is the position after the entry. Positions stay valid while the
