@@ -82,6 +82,7 @@ unit_tests = \
 	tests/test-overlay-upgrade \
 	tests/test-pack-content \
 	tests/test-pack-plan \
+	tests/test-overlay-change \
 	tests/test-overlay-model \
 	tests/test-overlay-rename \
 	tests/test-pack-tree \
@@ -213,6 +214,10 @@ overlay_shape_sources = tests/overlay_shape.h $(overlay_fixture_sources)
 tests_test_overlay_data_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_data_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_overlay_data_SOURCES = tests/test-overlay-data.c tests/unit.h $(overlay_shape_sources)
+tests_test_overlay_change_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_change_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_change_SOURCES = tests/test-overlay-change.c tests/unit.h $(overlay_shape_sources)
+
 tests_test_overlay_model_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_model_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_overlay_model_SOURCES = \

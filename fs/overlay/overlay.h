@@ -103,6 +103,10 @@ void overlay_forget(struct overlay *o, uint64_t id, uint64_t n);
 
 /* ---- changes (take ns alone); negative errno. *out as overlay_lookup() would give it ---- */
 
+/* New names are those a package could have too (name_check(): UTF-8 without control characters and
+ * backslashes), -EINVAL for others, for the upper layer read again would not show them. -EROFS when
+ * the overlay is open for reading only. */
+
 /* A regular file. -EEXIST when the name (folded) exists. */
 int overlay_create(struct overlay *o, uint64_t parent, const char *name, mode_t mode,
                    const struct overlay_caller *c, struct overlay_ref *out,
