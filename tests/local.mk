@@ -78,6 +78,7 @@ unit_tests = \
 	tests/test-open \
 	tests/test-osd \
 	tests/test-overlay-move \
+	tests/test-overlay-odd \
 	tests/test-overlay-store \
 	tests/test-overlay-upgrade \
 	tests/test-pack-content \
@@ -227,6 +228,10 @@ tests_test_overlay_model_SOURCES = \
 	tests/test-overlay-model.c \
 	tests/unit.h \
 	$(overlay_shape_sources)
+
+tests_test_overlay_odd_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_odd_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_odd_SOURCES = tests/test-overlay-odd.c tests/unit.h $(overlay_shape_sources)
 
 tests_test_overlay_rename_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_rename_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)

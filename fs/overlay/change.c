@@ -89,26 +89,45 @@ mode_t change_physical_mode(const struct overlay *o, mode_t type, mode_t wanted)
     return S_ISREG(type) ? wanted | 0600 : wanted;
 }
 
+static int mark_mode(int fd, mode_t mode)
+{
+    char text[8];
+
+    (void)snprintf(text, sizeof text, "%04o", (unsigned)mode);
+    return marker_set(fd, MARKER_MODE, text);
+}
+
+/* The marker as it was: a file of somebody else's may let us set it, but not the mode itself. */
+static void unmark_mode(int fd, const struct overlay_node *node)
+{
+    int rc = node && node->has_mode ? mark_mode(fd, node->mode)
+                                    : marker_remove_at(fd, "", MARKER_MODE);
+    if (rc)
+        log_warning("overlay", "the mode of a file could not be put back: %s", strerror(-rc));
+}
+
 int change_set_mode(struct overlay *o, int fd, mode_t type, mode_t physical, mode_t wanted,
                     struct overlay_node *node)
 {
     mode_t next = change_physical_mode(o, type, wanted);
-    char text[8];
 
     wanted &= 07777;
     /* While there is a marker it is what counts, so it comes first and goes last. */
     if (next != wanted) {
-        (void)snprintf(text, sizeof text, "%04o", (unsigned)wanted);
-        int rc = marker_set(fd, MARKER_MODE, text);
+        int rc = mark_mode(fd, wanted);
         if (rc)
             return rc;
-        if (node) {
-            node->has_mode = true;
-            node->mode = wanted;
-        }
     }
-    if (next != (physical & 07777) && fchmod(fd, next))
-        return -errno;
+    if (next != (physical & 07777) && fchmod(fd, next)) {
+        int rc = -errno;
+        if (next != wanted)
+            unmark_mode(fd, node);
+        return rc;
+    }
+    if (next != wanted && node) {
+        node->has_mode = true;
+        node->mode = wanted;
+    }
     if (next == wanted && node && node->has_mode) {
         int rc = marker_remove_at(fd, "", MARKER_MODE);
         if (rc)
@@ -275,6 +294,18 @@ int change_move(struct overlay *o, int from_fd, const char *from, int to_fd, con
     return renameat2(from_fd, from, to_fd, to, flags) ? -errno : 0;
 }
 
+/* A directory in place of WHITEOUT where names cannot be exchanged. */
+static int put_by_steps(struct overlay *o, int dirfd, const char *work, const char *whiteout)
+{
+    if (unlinkat(dirfd, whiteout, 0))
+        return -errno;
+    int rc = change_move(o, o->store->work_fd, work, dirfd, whiteout);
+    if (rc && overlay_whiteout_create(o->store, dirfd, whiteout))
+        log_error("overlay", "%s: \"%s\", which was deleted, is there again", o->store->path,
+                  whiteout);
+    return rc;
+}
+
 int change_put(struct overlay *o, const struct change_place *place, int dirfd, const char *work,
                bool is_dir)
 {
@@ -291,9 +322,7 @@ int change_put(struct overlay *o, const struct change_place *place, int dirfd, c
             (void)unlinkat(work_fd, work, 0); /* a leftover otherwise */
             return 0;
         }
-        if (unlinkat(dirfd, whiteout, 0))
-            return -errno;
-        whiteout = NULL;
+        return put_by_steps(o, dirfd, work, whiteout);
     }
     int rc = change_move(o, work_fd, work, dirfd, place->name);
     if (rc || !whiteout)

@@ -190,11 +190,11 @@ static int make_there(struct making *m, struct change_place *place, int dirfd,
                       struct overlay_node **node)
 {
     struct overlay *o = m->o;
-    bool direct = !place->entry.name && !is_for_another(m) &&
-                  (S_ISLNK(m->type) || physical_mode(m) == m->mode);
     char work[WORK_NAME_MAX];
 
     m->opaque = S_ISDIR(m->type) && change_covers(place);
+    bool direct = !place->entry.name && !m->opaque && !is_for_another(m) &&
+                  (S_ISLNK(m->type) || physical_mode(m) == m->mode);
     if (!direct)
         overlay_work_name(o->store, work);
     int rc = direct ? make_direct(m, dirfd, place->name) : make_in_work(m, dirfd, work);

@@ -124,6 +124,30 @@ static int find_file(struct overlay *o, uint64_t id, bool write, struct overlay_
     return rc;
 }
 
+static bool is_for_reading(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+}
+
+/* One that was opened before its mode let us write to it is opened anew, once nobody uses it. */
+static int pin(struct overlay *o, struct overlay_node *node, bool write)
+{
+    int fd = tree_pin_file(o, node);
+
+    if (fd < 0 || !write || !is_for_reading(fd))
+        return fd;
+    (void)pthread_rwlock_rdlock(&o->ns);
+    if (node->names) /* without one it could not be opened again */
+        fd_drop(o->fds, &node->slot);
+    (void)pthread_rwlock_unlock(&o->ns);
+    tree_unpin_file(o, node);
+    fd = tree_pin_file(o, node);
+    if (fd < 0 || !is_for_reading(fd))
+        return fd;
+    tree_unpin_file(o, node);
+    return -EACCES;
+}
+
 int overlay_data_pin(struct overlay *o, uint64_t id, bool write, struct overlay_data *out)
 {
     struct overlay_node *node;
@@ -132,13 +156,10 @@ int overlay_data_pin(struct overlay *o, uint64_t id, bool write, struct overlay_
     int rc = find_file(o, id, write, &node);
     if (rc || !node)
         return rc;
-    int fd = tree_pin_file(o, node);
+    int fd = pin(o, node, write);
     if (fd < 0)
         return fd;
-    if (write && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
-        rc = -EACCES;
-    if (!rc)
-        rc = want_partial(o, node, fd, &out->partial);
+    rc = want_partial(o, node, fd, &out->partial);
     if (rc) {
         tree_unpin_file(o, node);
         out->partial = NULL;

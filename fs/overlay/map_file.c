@@ -44,7 +44,8 @@ static int open_map(const struct overlay_store *s, uint64_t number, int flags)
     char name[MAP_NAME_MAX];
 
     map_file_name(number, name);
-    int fd = openat(s->maps_fd, name, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = openat(s->maps_fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                    0600);
     return fd < 0 ? -errno : fd;
 }
 
@@ -199,7 +200,7 @@ static int load(struct map_file *m, int fd, uint64_t lower_size, struct block_st
 int map_file_load(struct map_file *m, uint64_t lower_size, struct block_states *states,
                   struct err *e)
 {
-    int fd = m->store->maps_fd < 0 ? -ENOENT : open_map(m->store, m->number, O_RDONLY | O_NONBLOCK);
+    int fd = m->store->maps_fd < 0 ? -ENOENT : open_map(m->store, m->number, O_RDONLY);
     int rc;
 
     if (fd == -ENOENT || fd == -ELOOP)

@@ -11,6 +11,7 @@
 
 #include "fs/overlay/change.h"
 #include "fs/overlay/crash_point.h"
+#include "src/log.h"
 
 /* A whiteout in work/, to replace something in DIRFD. */
 static int prepare_whiteout(struct overlay *o, int dirfd, char work[WORK_NAME_MAX])
@@ -58,8 +59,12 @@ static int remove_dir_aside(struct overlay *o, const struct change_place *place,
     } else {
         overlay_work_name(o->store, work);
         rc = change_move(o, dirfd, place->name, work_fd, work);
-        if (!rc && change_covers(place))
+        if (!rc && change_covers(place)) {
             rc = overlay_whiteout_create(o->store, dirfd, place->name);
+            if (rc && renameat(work_fd, work, dirfd, place->name))
+                log_error("overlay", "%s: the deleted \"%s\" is there again", o->store->path,
+                          place->name);
+        }
         if (rc)
             return rc;
     }

@@ -15,6 +15,7 @@
 
 #include "fs/overlay/change.h"
 #include "fs/overlay/crash_point.h"
+#include "src/fold.h"
 
 struct renaming {
     struct overlay *o;
@@ -22,6 +23,7 @@ struct renaming {
     int from_fd, to_fd; /* the upper directories, pinned */
     bool is_dir, exchange;
     bool same; /* another spelling of the same name */
+    bool short_name; /* to what was its 8.3 name */
     bool leaves_whiteout;
 };
 
@@ -142,7 +144,7 @@ static int prepare(struct renaming *r)
     if (rc)
         return rc;
     change_find_again(o, &r->from);
-    if (!r->same)
+    if (!r->same && !r->short_name)
         change_find_again(o, &r->to);
     if (S_ISDIR(r->from.entry.ref.node->type) && !r->same)
         rc = mark_dir(o, &r->from, &r->to);
@@ -370,8 +372,11 @@ static int rename_locked(struct renaming *r, uint64_t parent, const char *name, 
     if (same_entry(r)) {
         if (r->exchange || !strcmp(r->from.name, new_name))
             return flags & RENAME_NOREPLACE ? -EEXIST : 0;
-        r->same = true;
+        r->same = fold_equal(r->from.name, strlen(r->from.name), new_name, strlen(new_name));
+        r->short_name = !r->same;
         (void)snprintf(r->to.name, sizeof r->to.name, "%s", new_name);
+        if (r->short_name) /* a name of its own from now on, which nothing has */
+            r->to.entry = (struct tree_entry){ .child = NODE_NONE, .ref.lower = NODE_NONE };
     }
     rc = check(r, flags);
     if (rc)

@@ -451,6 +451,14 @@ static uint32_t *ancestors(const struct overlay *o, uint32_t index, size_t *coun
     return chain;
 }
 
+/* Of a directory that cannot be read, or that somebody took away, nothing shows. What may be
+ * otherwise next time is not among these. */
+static bool shows_nothing(int rc)
+{
+    return rc == -EACCES || rc == -EPERM || rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP ||
+           rc == -ESTALE || rc == -EIO;
+}
+
 /* 1 when package node INDEX, which has no state yet, shows where the package has it; or -errno. */
 static int shows_at_home(struct overlay *o, uint32_t index)
 {
@@ -463,7 +471,7 @@ static int shows_at_home(struct overlay *o, uint32_t index)
     for (size_t i = 0; i < depth; i++) {
         int rc = load_names(o, dir);
         if (rc)
-            return rc;
+            return shows_nothing(rc) ? 0 : rc;
         if (dir->lower == NODE_NONE)
             return 0;
         struct overlay_node *node = overlay_node_of(o, chain[i]);

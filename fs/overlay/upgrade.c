@@ -118,7 +118,8 @@ static int check_space(const struct overlay_store *s, const struct upgrade_plan 
 
 static int set_flag(const struct overlay_store *s, struct err *e)
 {
-    int fd = openat(s->dir_fd, FLAG, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = openat(s->dir_fd, FLAG,
+                    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return err_sys(e, "%s/" FLAG, s->path);
