@@ -92,6 +92,25 @@ static void copy_up_changes_nothing_that_shows(void)
     fixture_end(&f);
 }
 
+static void root_shows_the_packages_attributes_until_they_are_changed(void)
+{
+    struct stat st, want;
+
+    BEGIN(f);
+    attr_fill(&f.rules, NODE_ROOT, &want);
+    if (geteuid() == 0) {
+        st = stat_at(&f, "");
+        CU_ASSERT_TRUE(same_attributes(&st, &want));
+    }
+    fixture_reopen(&f);
+    CU_ASSERT_EQUAL(stat_at(&f, "").st_mode, want.st_mode);
+    CU_ASSERT_EQUAL(stat_at(&f, "").st_mtim.tv_sec, want.st_mtim.tv_sec);
+    CU_ASSERT_EQUAL(set_mode(&f, "", 0711), 0);
+    fixture_reopen(&f);
+    CU_ASSERT_EQUAL(stat_at(&f, "").st_mode, S_IFDIR | 0711);
+    fixture_end(&f);
+}
+
 static void touch_moves_no_data(void)
 {
     struct stat st, want = { .st_mtim = { 77, 5 }, .st_atim = { 66, 6 } };
@@ -447,7 +466,8 @@ static void nothing_changes_when_it_is_open_for_reading(void)
     fixture_end(&f);
 }
 
-UNIT_MAIN("overlay change", TEST(copy_up_changes_nothing_that_shows), TEST(touch_moves_no_data),
+UNIT_MAIN("overlay change", TEST(copy_up_changes_nothing_that_shows), TEST(root_shows_the_packages_attributes_until_they_are_changed),
+          TEST(touch_moves_no_data),
           TEST(dos_attributes_come_along_and_can_be_removed),
           TEST(names_that_packages_cannot_have_are_refused), TEST(name_exists_in_every_spelling),
           TEST(short_name_leads_to_the_file_that_is_removed),

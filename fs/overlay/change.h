@@ -26,6 +26,10 @@ int copy_up_dir(struct overlay *o, struct tree_dir *dir) must_check;
  */
 int copy_up_node(struct overlay *o, uint64_t id, struct overlay_node **out) must_check;
 
+/* Gives files/ of a new overlay the attributes of the package's root, once: MARKER_ORIGIN "/" says that
+ * it was done. At open, so without ns. */
+int copy_up_root(struct overlay *o) must_check;
+
 /* ---- change.c ---- */
 
 /* Takes ns alone; -EROFS, without it, when the overlay is open for reading only. */

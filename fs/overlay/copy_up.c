@@ -310,3 +310,18 @@ int copy_up_node(struct overlay *o, uint64_t id, struct overlay_node **out)
     *out = node;
     return node->has_upper ? 0 : copy_up_nameless(o, node);
 }
+
+int copy_up_root(struct overlay *o)
+{
+    struct making m = { .o = o, .index = NODE_ROOT };
+
+    if (xattr_get_at(o->store->files_fd, "", MARKER_ORIGIN, NULL, 0) != -ENODATA)
+        return 0;
+    auto_close int fd = openat(o->store->files_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    m.fd = fd;
+    attr_fill(o->rules, NODE_ROOT, &m.shown);
+    int rc = set_attributes(&m, o->root);
+    return rc ? rc : marker_set(fd, MARKER_ORIGIN, "/");
+}

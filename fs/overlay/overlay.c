@@ -9,9 +9,11 @@
 
 #include "fs/overlay/overlay.h"
 
+#include <string.h>
 #include <sys/random.h>
 
 #include "fs/overlay/data.h"
+#include "fs/overlay/change.h"
 #include "fs/overlay/ids.h"
 #include "fs/overlay/node.h"
 #include "fs/overlay/recover.h"
@@ -51,6 +53,12 @@ static int load_root(struct overlay *o, struct err *e)
     }
     markers_clear(&m);
     o->root->upper_ino = st.st_ino;
+    if (o->store->access == OVERLAY_WRITE && !o->store->read_only) {
+        rc = copy_up_root(o);
+        if (rc)
+            log_warning("overlay", "%s/files: it could not be given the attributes of the package's "
+                        "root: %s", o->store->path, strerror(-rc));
+    }
     rc = tree_load(o, o->root);
     if (rc) {
         errno = -rc;
