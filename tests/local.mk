@@ -78,6 +78,7 @@ unit_tests = \
 	tests/test-open \
 	tests/test-osd \
 	tests/test-overlay-move \
+	tests/test-overlay-faults \
 	tests/test-overlay-odd \
 	tests/test-overlay-store \
 	tests/test-overlay-upgrade \
@@ -228,6 +229,10 @@ tests_test_overlay_model_SOURCES = \
 	tests/test-overlay-model.c \
 	tests/unit.h \
 	$(overlay_shape_sources)
+
+tests_test_overlay_faults_CPPFLAGS = $(unit_cppflags)
+tests_test_overlay_faults_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_overlay_faults_SOURCES = tests/test-overlay-faults.c tests/unit.h $(overlay_shape_sources)
 
 tests_test_overlay_odd_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_odd_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
