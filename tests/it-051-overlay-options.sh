@@ -175,6 +175,11 @@ refused 2 "$T/dir/file" sftfs "$T/p.sft" "$T/m2" -o "overlay=$T/dir/file"
 refused 2 overlay sftfs "$T/p.sft" "$T/m2" -o overlay=
 refused 2 overlay sftmount --overlay= "$T/p.sft" "$T/m2"
 refused 2 old_version sftfs "$T/p.sft" "$T/m2" -o old_version
+refused 2 '[-]-overlay=DIR' sftmount --overlay "$T/dir" "$T/p.sft"
+refused 2 '[-]-overlay=DIR' sftmount --overlay "$T/dir" "$T/p.sft" "$T/m2"
+refused 2 '[-]-overlay=DIR' sftmount "$T/p.sft" "$T/m2" --overlay "$T/dir"
+refused 3 "$T/no/where: the directory it is to be made in" sftfs "$T/p.sft" "$T/m2" \
+    -o "overlay=$T/no/where"
 cp -a "$T/ov" "$T/newer"
 sed -i 's/^format: .*/format: 999/' "$T/newer/overlay"
 refused 4 "$T/newer" sftfs "$T/p.sft" "$T/m2" -o "overlay=$T/newer"
@@ -207,6 +212,28 @@ unmount "$T/m"
 expect_status 1 timeout 60 sftfs "$T/p.sft" "$T/m2" -o "overlay=$T/frozen/files/new"
 expect_text "$T/err" "$T/frozen/files/new: .*[Rr]ead-only"
 umount "$T/frozen"
+
+step "a disk on which nothing can be made"
+mkdir "$T/small"
+if mount -t tmpfs -o nr_inodes=20 none "$T/small" 2>/dev/null &&
+    setfattr -n user.test -v 1 "$T/small" 2>/dev/null; then
+    mounted sftfs "$T/p.sft" "$T/m" -o "overlay=$T/small/ov"
+    change full
+    while mkdir "$T/m/new$((n = ${n:-0} + 1))" 2>/dev/null; do :; done
+    mkdir "$T/m/one more" 2>"$T/err" && die "made on a full disk"
+    expect_text "$T/err" 'No space left'
+    changed full
+    unmount "$T/m"
+    mounted sftfs "$T/p.sft" "$T/m" -o "overlay=$T/small/ov"
+    changed full
+    unmount "$T/m"
+    expect_status 0 sft overlay reset --all "--overlay=$T/small/ov"
+    mounted sftfs "$T/p.sft" "$T/m" -o "overlay=$T/small/ov"
+    unchanged
+    expect_equal "$(ls -A "$T/small/ov/files")" "" "after reset --all"
+    unmount "$T/m"
+fi
+umount "$T/small" 2>/dev/null || true
 
 step "as an ordinary user"
 open_dev_fuse

@@ -136,6 +136,16 @@ expect_status 2 sft overlay frobnicate
 expect_text "$T/err" "unknown command 'frobnicate'"
 expect_status 2 sft overlay status
 expect_text "$T/err" 'needs a SOURCE or --overlay'
+expect_status 2 sft overlay export "$P"
+expect_text "$T/err" 'needs a SOURCE or --overlay=DIR besides TAR'
+expect_status 2 sft overlay status --overlay= "$P"
+expect_text "$T/err" 'overlay needs a directory'
+expect_status 2 sft overlay status "$default"
+expect_text "$T/err" "an overlay is named with --overlay=$default"
+expect_status 2 sft overlay status "--overlay=$src"
+expect_text "$T/err" 'is no overlay$'
+expect_status 3 sft overlay apply "$P" "$T/no/where"
+expect_text "$T/err" "$T/no/where: No such"
 expect_status 2 sft overlay status --all "$P"
 expect_text "$T/err" "all has no effect on 'sft overlay status'"
 expect_status 2 sft overlay export "$P" "$P" "$P"

@@ -430,7 +430,7 @@ static int apply_to(struct apply *a, const char *dir, struct err *e)
     (void)snprintf(temp, len + 40, "%.*s.sft-apply-%ld", (int)len, dir, (long)getpid());
     rc = check_target(dir, e);
     if (!rc && mkdir(temp, 0700))
-        rc = err_sys(e, "%s", temp);
+        rc = err_sys(e, "%s", dir); /* the user knows no other name */
     if (rc)
         return rc;
     a->target = open(temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "tools/text.h"
 
@@ -18,6 +19,16 @@ static const char kind_letters[DIFF_KIND_COUNT] = {
     [DIFF_RENAMED] = 'R', [DIFF_ATTRIBUTES] = 'T',
 };
 
+/* The overlay itself in the place of SOURCE is a mistake that is easily made. */
+static void note_directory(const struct overlay_run *r)
+{
+    struct stat st;
+
+    if (!r->place && !stat(r->source, &st) && S_ISDIR(st.st_mode))
+        report_note(&r->in.report, "SOURCE is the package; an overlay is named with --overlay=%s",
+                    r->source);
+}
+
 enum exitcode overlay_locate(struct overlay_run *r)
 {
     struct err e = { 0 };
@@ -25,8 +36,10 @@ enum exitcode overlay_locate(struct overlay_run *r)
     if (r->source) {
         enum exitcode status = sft_open(&r->in, r->source);
 
-        if (status != EXITCODE_OK)
+        if (status != EXITCODE_OK) {
+            note_directory(r);
             return status;
+        }
     }
     if (r->place) {
         r->dir = strdup(r->place);
@@ -49,7 +62,7 @@ enum exitcode overlay_open_store(struct overlay_run *r, enum overlay_access acce
     if (overlay_store_open(r->dir, OVERLAY_READ, want, NULL, &r->store, &e)) {
         if (e.kind == ERR_NOT_FOUND)
             (void)err_set(&e, ERR_NOT_FOUND, "there is no overlay here");
-        return report_error(&r->in.report, r->dir, &e);
+        return report_error(&r->in.report, e.kind == ERR_GUID_MISMATCH ? NULL : r->dir, &e);
     }
     if (access == OVERLAY_WRITE) {
         guid = r->store->package_guid;

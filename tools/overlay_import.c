@@ -234,6 +234,10 @@ static int read_archive(struct import *m, struct err *e)
     auto_close int fd = in ? dup(STDIN_FILENO) : open(m->run->target, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st))
         return err_sys(e, "%s", m->run->target);
+    if (S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        return err_sys(e, "%s", m->run->target);
+    }
     if (S_ISREG(st.st_mode))
         total = (uint64_t)st.st_size;
     m->archive = archive_read_new();

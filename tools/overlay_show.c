@@ -170,7 +170,7 @@ static void diff_text(const struct diff_change *c, uint64_t bytes, bool differ)
     if (c->was && c->was != c->type)
         (void)printf(", was a %s", overlay_type_name(c->was));
     else if (c->was)
-        (void)fputs(", another one", stdout);
+        (void)printf(", another %s in its place", overlay_type_name(c->was));
     (void)putchar('\n');
 }
 

@@ -113,6 +113,8 @@ static int set_option(struct overlay_run *r, struct parsed *p, int id)
 {
     switch (id) {
     case OPT_OVERLAY:
+        if (!*p->cli.arg)
+            return cli_usage_error(&p->cli, "--overlay needs a directory");
         r->place = p->cli.arg;
         return 0;
     case OPT_LONG:
@@ -165,7 +167,8 @@ static int set_operands(struct overlay_run *r, struct parsed *p)
     int left = p->cli.operand_count, last;
 
     if (!left)
-        return cli_usage_error(&p->cli, "no command given");
+        return cli_usage_error(&p->cli, "no command given: status, ls, diff, export, import, apply "
+                                        "or reset");
     for (p->command = 0; p->command < COMMANDS; p->command++)
         if (!strcmp(*at, commands[p->command].name))
             break;
@@ -195,8 +198,10 @@ static int set_operands(struct overlay_run *r, struct parsed *p)
             r->target = *at;
     }
     if (!r->source && !r->place && commands[p->command].run != overlay_import)
-        return cli_usage_error(&p->cli, "%s needs a SOURCE or --overlay=DIR",
-                               commands[p->command].name);
+        return cli_usage_error(&p->cli, "%s needs a SOURCE or --overlay=DIR%s%s",
+                               commands[p->command].name,
+                               commands[p->command].operand ? " besides " : "",
+                               commands[p->command].operand ? commands[p->command].operand : "");
     return check_options(p);
 }
 

@@ -26,7 +26,9 @@ enum {
 
 #define OPTIONS_ROW                                                                                \
     {                                                                                              \
-        "options", 'o', "LIST", "Options separated by commas; see below. May be repeated.",        \
+        "options", 'o', "LIST",                                                                    \
+            "Options separated by commas; see below. A comma in a value is written \\,. May be "   \
+            "repeated.",                                                                           \
             OPT_OPTIONS                                                                            \
     }
 

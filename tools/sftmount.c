@@ -9,6 +9,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "src/log.h"
 #include "tools/json.h"
@@ -40,7 +41,8 @@ static const struct cli_option options[] = {
     { "lazy", 'z', NULL, "With -u: detach at once, also when the mount is in use.", OPT_LAZY },
     { "list", 'l', NULL, "List the mounted packages.", OPT_LIST },
     { "json", 0, NULL, "With --list: print JSON, errors too.", OPT_JSON },
-    { "options", 'o', "LIST", "Options separated by commas; see below. May be repeated.",
+    { "options", 'o', "LIST",
+      "Options separated by commas; see below. A comma in a value is written \\,. May be repeated.",
       OPT_OPTIONS },
     { "overlay", 0, "[=DIR]",
       "Let files be changed; the same as -o overlay. DIR may also be temporary or none.",
@@ -253,6 +255,13 @@ static enum exitcode list(const struct sftmount *m)
     return report_finish(&m->setup.report, EXITCODE_OK);
 }
 
+static bool is_directory(const char *path)
+{
+    struct stat st;
+
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
 static int run(struct sftmount *m, int argc, char **argv)
 {
     struct cli cli;
@@ -277,9 +286,17 @@ static int run(struct sftmount *m, int argc, char **argv)
     if (m->unmount)
         return cli.operand_count == 1 ? (int)unmount(m, cli.operands[0])
                                       : cli_usage_error(&cli, "-u needs one MOUNTPOINT");
+    if (cli.operand_count && m->setup.overlay == OVERLAY_CHOICE_DEFAULT &&
+        is_directory(cli.operands[0]))
+        return cli_usage_error(&cli,
+                               "%s is a directory; that of an overlay is named as --overlay=DIR",
+                               cli.operands[0]);
     if (cli.operand_count < 1 || cli.operand_count > 2)
         return cli_usage_error(&cli, "needs an OSD, manifest, package or URL, and at most one "
-                                     "MOUNTPOINT");
+                                     "MOUNTPOINT%s",
+                               m->setup.overlay == OVERLAY_CHOICE_DEFAULT
+                                   ? "; the directory of an overlay is named as --overlay=DIR"
+                                   : "");
     m->named = cli.operands[0];
     m->mountpoint = cli.operands[1];
     if (!m->place.source_root)

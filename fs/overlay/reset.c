@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include "fs/overlay/crash_point.h"
 
@@ -228,6 +229,27 @@ static int empty_dir(int fd, struct err *e)
     return rc ? err_sys(e, "overlay directory") : 0;
 }
 
+static int remove_rest(struct overlay_store *s, struct err *e)
+{
+    int rc = overlay_remove_tree(s->dir_fd, "aside");
+
+    if (rc) {
+        errno = -rc;
+        return err_sys(e, "%s", s->path);
+    }
+    return s->maps_fd >= 0 ? empty_dir(s->maps_fd, e) : 0;
+}
+
+/* On a full disk, where not even an empty directory can be made: name by name. What is left on the
+ * way is an overlay, too, and resetting it again goes on. */
+static int reset_in_place(struct overlay_store *s, struct err *e)
+{
+    int rc = empty_dir(s->files_fd, e);
+
+    (void)fremovexattr(s->files_fd, MARKER_OPAQUE); /* it need not be there */
+    return rc ? rc : remove_rest(s, e);
+}
+
 /*
  * A new, empty upper layer takes the old one's place in one step where the file system can; the
  * rest is leftovers. The store's descriptor still leads to the old one: nothing but closing may
@@ -242,8 +264,12 @@ int reset_all(struct overlay_store *s, struct err *e)
     if (fstat(s->files_fd, &st))
         return err_sys(e, "%s/files", s->path);
     overlay_work_name(s, work);
-    if (mkdirat(s->work_fd, work, 0700) ||
-        fchmodat(s->work_fd, work, (st.st_mode & 0777) | 0700, 0))
+    if (mkdirat(s->work_fd, work, 0700)) {
+        if (errno == ENOSPC || errno == EDQUOT)
+            return reset_in_place(s, e);
+        return err_sys(e, "%s/work", s->path);
+    }
+    if (fchmodat(s->work_fd, work, (st.st_mode & 0777) | 0700, 0))
         return err_sys(e, "%s/work", s->path);
     if (renameat2(s->work_fd, work, s->dir_fd, "files", RENAME_EXCHANGE)) {
         char old[WORK_NAME_MAX];
@@ -256,11 +282,9 @@ int reset_all(struct overlay_store *s, struct err *e)
     }
     CRASH_POINT("reset-exchanged");
     rc = overlay_remove_tree(s->work_fd, work);
-    if (!rc)
-        rc = overlay_remove_tree(s->dir_fd, "aside");
     if (rc) {
         errno = -rc;
         return err_sys(e, "%s", s->path);
     }
-    return s->maps_fd >= 0 ? empty_dir(s->maps_fd, e) : 0;
+    return remove_rest(s, e);
 }

@@ -45,7 +45,7 @@ static int check_package(const struct overlay_store *s, const struct store_info 
     guid_format(&i->package, theirs);
     return err_set(e, ERR_GUID_MISMATCH,
                    "the overlay %s belongs to the package %s (%s), not to %s; choose another "
-                   "directory with -o overlay=DIR", s->path, theirs, i->name, ours);
+                   "directory (overlay=DIR)", s->path, theirs, i->name, ours);
 }
 
 /* Takes what is known of the package into S. */
@@ -78,9 +78,11 @@ static int read_info(struct overlay_store *s, const struct guid *package, bool *
         if (rc)
             (void)with_errno(rc), rc = err_sys(e, "overlay %s", s->path);
         else if (!*is_new)
-            rc = err_set(e, ERR_INVALID,
-                         "%s is not empty and no overlay; choose another directory with "
-                         "-o overlay=DIR", s->path);
+            rc = s->access == OVERLAY_READ
+                     ? err_set(e, ERR_INVALID, "%s is no overlay", s->path)
+                     : err_set(e, ERR_INVALID,
+                               "%s is not empty and no overlay; choose another directory "
+                               "(overlay=DIR)", s->path);
     } else {
         if (e)
             *e = inner;

@@ -88,7 +88,7 @@ static int parse_format(const char *line, struct err *e)
     if (format > INFO_FORMAT)
         return err_set(e, ERR_UNSUPPORTED,
                        "the overlay has layout %" PRIu32 "; this program knows up to %d: use a "
-                       "newer one, or another directory with -o overlay=DIR", format, INFO_FORMAT);
+                       "newer one, or another directory (overlay=DIR)", format, INFO_FORMAT);
     return 0;
 }
 
@@ -142,7 +142,7 @@ int store_info_read(int dirfd, struct store_info *out, struct err *e)
     *out = (struct store_info){ .number = 0 };
     auto_close int fd = openat(dirfd, INFO_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st))
-        return err_sys(e, INFO_NAME);
+        return err_sys(e, "opening it");
     if (!S_ISREG(st.st_mode))
         return err_set(e, ERR_CORRUPT, "it is no regular file");
     text = malloc(INFO_MAX + 1);
@@ -151,7 +151,7 @@ int store_info_read(int dirfd, struct store_info *out, struct err *e)
     while (len <= INFO_MAX) {
         ssize_t n = read(fd, text + len, INFO_MAX + 1 - len);
         if (n < 0)
-            return err_sys(e, INFO_NAME);
+            return err_sys(e, "reading it");
         if (!n)
             break;
         len += (size_t)n;

@@ -53,7 +53,7 @@ static int say_busy(int fd, const char *path, struct err *e)
     value_of(text, "started", since);
     return err_set(e, ERR_BUSY,
                    "the overlay %s is in use by process %s on %s, mounted on %s since %s: unmount "
-                   "that, or choose another directory with -o overlay=DIR",
+                   "that, or choose another directory (overlay=DIR)",
                    path, pid, host, where, since);
 }
 
@@ -111,7 +111,7 @@ int store_lock_take(int dirfd, const char *path, const char *mountpoint, bool te
         if (errno == EAGAIN || errno == EACCES)
             return say_busy(fd, path, e);
         return err_sys(e, "%s/" LOCK_NAME " cannot be locked (the file system must support file "
-                          "locks; choose another directory with -o overlay=DIR)", path);
+                          "locks): choose another directory (overlay=DIR)", path);
     }
     CRASH_POINT("lock-taken");
     read_text(fd, text);

@@ -19,7 +19,7 @@
 #include "fs/overlay/store_private.h"
 
 #define PROBE_XATTR "user.sftfs.probe"
-#define ELSEWHERE   "choose another directory with -o overlay=DIR"
+#define ELSEWHERE   "choose another directory (overlay=DIR)"
 
 /* ---- the default place ---- */
 
@@ -89,6 +89,9 @@ static int make_dir(const char *path, bool *made, struct err *e)
         *made = true;
         return 0;
     }
+    if (errno == ENOENT)
+        return err_set(e, ERR_NOT_FOUND,
+                       "overlay %s: the directory it is to be made in does not exist", path);
     return errno == EEXIST ? 0 : err_sys(e, "overlay %s", path);
 }
 
