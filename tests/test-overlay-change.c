@@ -219,6 +219,28 @@ static void new_spelling_over_a_whiteout_leaves_no_whiteout(void)
     fixture_end(&f);
 }
 
+static void whiteout_left_beside_a_name_is_no_obstacle(void)
+{
+    struct stat st;
+
+    BEGIN(f);
+    up_file(&f, "ReadMe.txt", "mine");
+    up_whiteout(&f, "README.TXT");
+    up_dir(&f, "eMpty");
+    up_whiteout(&f, "EMPTY");
+    fixture_reopen(&f);
+    CU_ASSERT_EQUAL(overlay_rename(f.o, 1, "ReadMe.txt", 1, "README.TXT", 0), 0);
+    CU_ASSERT_EQUAL(overlay_rename(f.o, 1, "eMpty", 1, "EMPTY", 0), 0);
+    CU_ASSERT_EQUAL(stat_at(&f, "readme.txt").st_size, 4);
+    CU_ASSERT_TRUE(S_ISDIR(stat_at(&f, "empty").st_mode));
+    CU_ASSERT_TRUE(shape_lasts(&f));
+    CU_ASSERT_EQUAL(overlay_unlink(f.o, 1, "readme.txt"), 0);
+    CU_ASSERT_EQUAL(id_at(&f, "README.txt"), 0);
+    CU_ASSERT_EQUAL(upper_stat(&f, "ReadMe.txt", &st), -ENOENT);
+    CU_ASSERT_TRUE(shape_lasts(&f));
+    fixture_end(&f);
+}
+
 static void directory_made_anew_shows_nothing_of_the_packages(void)
 {
     struct overlay_ref ref;
@@ -473,6 +495,7 @@ UNIT_MAIN("overlay change", TEST(copy_up_changes_nothing_that_shows), TEST(root_
           TEST(short_name_leads_to_the_file_that_is_removed),
           TEST(rename_to_another_spelling_changes_it),
           TEST(new_spelling_over_a_whiteout_leaves_no_whiteout),
+          TEST(whiteout_left_beside_a_name_is_no_obstacle),
           TEST(directory_made_anew_shows_nothing_of_the_packages),
           TEST(directory_with_a_foreign_name_inside_is_not_removed),
           TEST(removed_directory_takes_no_names), TEST(devices_are_refused),

@@ -22,7 +22,7 @@ struct renaming {
     struct change_place from, to;
     int from_fd, to_fd; /* the upper directories, pinned */
     bool is_dir, exchange;
-    bool same; /* another spelling of the same name */
+    bool same;       /* another spelling of the same name */
     bool short_name; /* to what was its 8.3 name */
     bool leaves_whiteout;
 };
@@ -219,7 +219,7 @@ static int move_to_nothing(const struct renaming *r)
         rc = in_the_way ? move_plain(r)
                         : change_move(o, r->from_fd, r->from.name, r->to_fd, r->to.name);
     } else if (!o->store->has_exchange) {
-        return move_by_intent(r);
+        rc = move_by_intent(r);
     } else {
         rc = r->leaves_whiteout ? overlay_whiteout_mark_dir(r->from_fd) : 0;
         if (!rc && !in_the_way)
@@ -297,9 +297,13 @@ static int exchange(struct renaming *r)
     return rc ? rc : swap_names(r);
 }
 
-/* "a" becomes "A". What it covers it covers as before. */
+/* "a" becomes "A". What it covers it covers as before. A crash may have left a whiteout beside it,
+ * which hides nothing. */
 static int respell(struct renaming *r)
 {
+    if (xattr_get_at(r->to_fd, r->to.name, MARKER_WHITEOUT, NULL, 0) >= 0 &&
+        unlinkat(r->to_fd, r->to.name, 0))
+        return -errno;
     int rc = change_move(r->o, r->from_fd, r->from.name, r->to_fd, r->to.name);
 
     CRASH_POINT("rename-respelled");
