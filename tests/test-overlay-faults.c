@@ -11,6 +11,7 @@
 
 #include "fs/overlay/overlay.h"
 
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -82,6 +83,16 @@ FAULTY(int, fchownat, (int fd, const char *path, uid_t uid, gid_t gid, int flags
        fd, path, uid, gid, flags)
 FAULTY(int, fsync, (int fd), SYS_fsync, fd)
 FAULTY(int, fdatasync, (int fd), SYS_fdatasync, fd)
+
+/* What OpenSSL does when it gets no memory. */
+int EVP_Q_digest(OSSL_LIB_CTX *ctx, const char *name, const char *properties, const void *data,
+                 size_t len, unsigned char *out, size_t *out_len)
+{
+    unsigned n = 0;
+
+    (void)ctx, (void)name, (void)properties, (void)out_len;
+    return !fails("EVP_Q_digest", ENOMEM) && EVP_Digest(data, len, out, &n, EVP_sha256(), NULL);
+}
 
 /* ---- operations ---- */
 

@@ -70,9 +70,9 @@ static int set_marks(struct making *m)
     if (mark.size) {
         if (ftruncate(m->fd, (off_t)mark.size))
             return -errno;
-        partial_fingerprint(m->o->package, m->index, mark.content);
+        rc = partial_fingerprint(m->o->package, m->index, mark.content);
         mark.path = path;
-        if (m->named)
+        if (!rc && m->named)
             rc = marker_set_partial(m->fd, &mark);
         if (!rc)
             rc = partial_new(m->o->store, &mark, &m->partial);

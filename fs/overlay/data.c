@@ -46,7 +46,8 @@ static int check_lower(struct overlay *o, const struct overlay_node *node,
     if (node->lower == NODE_NONE)
         return 0; /* reading what is missing fails, the rest is good */
     if (package_node(o->package, node->lower)->size == mark->size) {
-        partial_fingerprint(o->package, node->lower, content);
+        if (partial_fingerprint(o->package, node->lower, content))
+            return err_nomem(e);
         if (!memcmp(content, mark->content, sizeof content))
             return 0;
     }

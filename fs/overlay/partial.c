@@ -28,7 +28,7 @@
 
 _Static_assert(PARTIAL_UNIT == BLOCK_MAP_UNIT, "the map counts in the units of the interface");
 
-void partial_fingerprint(const struct package *p, uint32_t index, uint8_t out[16])
+int partial_fingerprint(const struct package *p, uint32_t index, uint8_t out[16])
 {
     enum { PIECES = 256, RECORD = BLOCK_HASH_SIZE + 8 };
     struct piece pieces[PIECES];
@@ -48,12 +48,14 @@ void partial_fingerprint(const struct package *p, uint32_t index, uint8_t out[16
                 data[len] = (uint8_t)((b < 4 ? pieces[i].from : pieces[i].len) >> (8 * (b % 4)));
             off += pieces[i].len;
         }
-        if (codec_sha256(NULL, data, len, sum))
-            memset(sum, 0, sizeof sum);
+        int rc = codec_sha256(NULL, data, len, sum);
+        if (rc)
+            return rc;
         if (!n)
             break;
     } while (off < node->size);
     memcpy(out, sum, 16);
+    return 0;
 }
 
 /* ---- opening ---- */

@@ -42,8 +42,9 @@ struct partial;
 
 /* Fingerprint of the content of package file INDEX: the same exactly (but for the hashes' strength)
  * when size and bytes are the same in the same blocks. SHA-256 over size and (block hash, from,
- * length) of its pieces, 16 bytes of it. Work proportional to the file's blocks, no I/O. */
-void partial_fingerprint(const struct package *p, uint32_t index, uint8_t out[16]);
+ * length) of its pieces, 16 bytes of it. Work proportional to the file's blocks, no I/O. Fails when
+ * there is no memory: what is in *out then must not get into a mark. */
+int partial_fingerprint(const struct package *p, uint32_t index, uint8_t out[16]) must_check;
 
 /*
  * For an upper file with marker MARK. SIZE is its present size. Reads the map if MARK names one:

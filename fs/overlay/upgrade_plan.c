@@ -79,8 +79,8 @@ int upgrade_open_parent(int root_fd, const char *path, bool make, const char **n
     return fd;
 }
 
-void upgrade_state_of(const struct package *package, const struct partial_mark *mark, uint64_t size,
-                      bool following, struct upgrade_state *out)
+int upgrade_state_of(const struct package *package, const struct partial_mark *mark, uint64_t size,
+                     bool following, struct upgrade_state *out)
 {
     const struct package_info *info = package_info(package);
     uint8_t content[sizeof mark->content];
@@ -94,10 +94,11 @@ void upgrade_state_of(const struct package *package, const struct partial_mark *
     if (out->node != NODE_NONE && (package_node(package, out->node)->flags & NODE_DIR))
         out->node = NODE_NONE;
     if (out->node == NODE_NONE)
-        return;
-    partial_fingerprint(package, out->node, content);
-    out->same = package_node(package, out->node)->size == mark->size &&
+        return 0;
+    int rc = partial_fingerprint(package, out->node, content);
+    out->same = !rc && package_node(package, out->node)->size == mark->size &&
                 !memcmp(content, mark->content, sizeof content);
+    return rc;
 }
 
 void upgrade_plan_free(struct upgrade_plan *plan)
@@ -269,10 +270,10 @@ static int visit_partial(struct planner *p, int dirfd, const char *path, const c
     uint64_t need = 0;
     auto_free char *own = NULL;
     bool following = false;
-    int rc;
-
     following = xattr_get_at(dirfd, name, MARKER_FOLLOW, NULL, 0) >= 0;
-    upgrade_state_of(p->package, &m->partial, (uint64_t)st->st_size, following, &state);
+    int rc = upgrade_state_of(p->package, &m->partial, (uint64_t)st->st_size, following, &state);
+    if (rc)
+        return err_nomem(p->e);
     if (aside && state.untouched)
         return add_item(p, STEP_ASIDE, strdup(path), override, 0, false);
     if (!aside && state.same && !following) {

@@ -46,8 +46,8 @@ struct upgrade_state {
     bool same;      /* it has the very content that the partial file was made from */
     bool untouched; /* nobody wrote to the file or changed its size */
 };
-void upgrade_state_of(const struct package *package, const struct partial_mark *mark, uint64_t size,
-                      bool following, struct upgrade_state *out);
+int upgrade_state_of(const struct package *package, const struct partial_mark *mark, uint64_t size,
+                     bool following, struct upgrade_state *out) must_check; /* memory only */
 
 /* Opens the directory that PATH (below files/) is in, following no links; *name is its last part.
  * -1 and errno. With MAKE missing directories are made. */

@@ -79,19 +79,25 @@ static void put_times_back(const struct subject *s)
 
 /* ---- missing bytes ---- */
 
-static uint32_t file_with(const struct package *package, const struct partial_mark *mark)
+static int file_with(const struct package *package, const struct partial_mark *mark, uint32_t *out,
+                     struct err *e)
 {
     struct upgrade_state state;
 
-    upgrade_state_of(package, mark, mark->size, false, &state);
-    return state.same ? state.node : NODE_NONE;
+    *out = NODE_NONE;
+    if (upgrade_state_of(package, mark, mark->size, false, &state))
+        return err_nomem(e);
+    *out = state.same ? state.node : NODE_NONE;
+    return 0;
 }
 
-static void find_bytes(const struct upgrade_work *w, const struct partial_mark *mark, uint32_t *old,
-                       uint32_t *from_new)
+static int find_bytes(const struct upgrade_work *w, const struct partial_mark *mark, uint32_t *old,
+                      uint32_t *from_new, struct err *e)
 {
-    *from_new = file_with(w->package, mark);
-    *old = w->old ? file_with(w->old, mark) : NODE_NONE;
+    int rc = file_with(w->package, mark, from_new, e);
+
+    *old = NODE_NONE;
+    return rc || !w->old ? rc : file_with(w->old, mark, old, e);
 }
 
 int upgrade_find_bytes(struct upgrade_work *w, const struct upgrade_item *item, uint32_t *old,
@@ -102,7 +108,7 @@ int upgrade_find_bytes(struct upgrade_work *w, const struct upgrade_item *item, 
 
     *old = *from_new = NODE_NONE;
     if (!rc && s.m.has_partial)
-        find_bytes(w, &s.m.partial, old, from_new);
+        rc = find_bytes(w, &s.m.partial, old, from_new, e);
     subject_close(&s);
     return rc;
 }
@@ -176,15 +182,20 @@ static int complete(struct upgrade_work *w, const struct subject *s, const struc
     return rc;
 }
 
-static struct lower_file lower_of(const struct upgrade_work *w, const struct partial_mark *mark)
+static int lower_of(const struct upgrade_work *w, const struct partial_mark *mark,
+                    struct lower_file *out, struct err *e)
 {
-    struct lower_file out = { .arg = w->o->arg };
-    uint32_t old, from_new;
+    uint32_t old = NODE_NONE, from_new = NODE_NONE;
+    int rc = find_bytes(w, mark, &old, &from_new, e);
 
-    find_bytes(w, mark, &old, &from_new);
-    out.file = from_new != NODE_NONE ? from_new : old;
-    out.read = from_new != NODE_NONE ? w->o->read_new : w->o->read_old;
-    return out;
+    if (rc)
+        return rc;
+    *out = (struct lower_file){
+        .read = from_new != NODE_NONE ? w->o->read_new : w->o->read_old,
+        .arg = w->o->arg,
+        .file = from_new != NODE_NONE ? from_new : old,
+    };
+    return 0;
 }
 
 int upgrade_step_complete(struct upgrade_work *w, const struct upgrade_item *item, struct err *e)
@@ -194,8 +205,9 @@ int upgrade_step_complete(struct upgrade_work *w, const struct upgrade_item *ite
     int rc = subject_open(w, item, O_RDWR, &s, e);
 
     if (!rc && s.m.has_partial) {
-        lower = lower_of(w, &s.m.partial);
-        rc = complete(w, &s, &lower, e);
+        rc = lower_of(w, &s.m.partial, &lower, e);
+        if (!rc)
+            rc = complete(w, &s, &lower, e);
         if (rc)
             err_wrap(e, "%s/files/%s", w->store->path, item->path);
         else
@@ -244,7 +256,9 @@ static int follow(const struct upgrade_work *w, struct subject *s, uint32_t node
         return -ENOMEM;
     }
     mark.path = full;
-    partial_fingerprint(w->package, node, mark.content);
+    rc = partial_fingerprint(w->package, node, mark.content);
+    if (rc)
+        return rc;
     rc = mark_following(s);
     if (!rc && ftruncate(s->fd, (off_t)mark.size))
         rc = -errno;
@@ -263,14 +277,14 @@ int upgrade_step_follow(struct upgrade_work *w, const struct upgrade_item *item,
     int rc = subject_open(w, item, O_RDWR, &s, e);
 
     if (!rc && s.m.has_partial) {
-        upgrade_state_of(w->package, &s.m.partial, (uint64_t)s.st.st_size, s.following, &state);
-        if (!state.same || s.following) {
-            rc = follow(w, &s, item->node);
-            if (rc)
-                rc = sys_error(w, item, rc, e);
-            else
-                w->report->followed++;
-        }
+        bool due = upgrade_state_of(w->package, &s.m.partial, (uint64_t)s.st.st_size, s.following,
+                                    &state) ||
+                   !state.same || s.following;
+        rc = due ? follow(w, &s, item->node) : 0;
+        if (rc)
+            rc = sys_error(w, item, rc, e);
+        else if (due)
+            w->report->followed++;
     }
     subject_close(&s);
     return rc;
@@ -349,26 +363,30 @@ static int move_aside(const struct upgrade_work *w, const struct subject *s,
 
 /* What cannot be completed is put aside as it is, with its map: the user's bytes are in it all the
  * same. */
-static void complete_if_possible(struct upgrade_work *w, const struct upgrade_item *item,
-                                 struct subject *s)
+static int complete_if_possible(struct upgrade_work *w, const struct upgrade_item *item,
+                                struct subject *s, struct err *e)
 {
     struct upgrade_state state;
     struct lower_file lower;
-    struct err e = { 0 };
+    struct err why = { 0 };
 
     if (!s->m.has_partial)
-        return;
-    upgrade_state_of(w->package, &s->m.partial, (uint64_t)s->st.st_size, s->following, &state);
+        return 0;
+    if (upgrade_state_of(w->package, &s->m.partial, (uint64_t)s->st.st_size, s->following, &state))
+        return err_nomem(e);
     if (state.untouched)
-        return;
-    lower = lower_of(w, &s->m.partial);
+        return 0;
+    int rc = lower_of(w, &s->m.partial, &lower, e);
+    if (rc)
+        return rc;
     if (lower.file == NODE_NONE && item->need)
-        (void)err_set(&e, ERR_OLD_VERSION, "the version it was made from cannot be had");
-    else if (!complete(w, s, &lower, &e)) {
+        (void)err_set(&why, ERR_OLD_VERSION, "the version it was made from cannot be had");
+    else if (!complete(w, s, &lower, &why)) {
         s->m.has_partial = false;
-        return;
+        return 0;
     }
-    log_warning(OVERLAY_LOG, "%s: put aside with bytes missing: %s", item->path, e.text);
+    log_warning(OVERLAY_LOG, "%s: put aside with bytes missing: %s", item->path, why.text);
+    return 0;
 }
 
 int upgrade_step_aside(struct upgrade_work *w, const struct upgrade_item *item, struct err *e)
@@ -380,10 +398,10 @@ int upgrade_step_aside(struct upgrade_work *w, const struct upgrade_item *item, 
         return rc;
     rc = subject_open(w, item, O_RDWR, &s, e);
     if (!rc) {
-        complete_if_possible(w, item, &s);
-        rc = move_aside(w, &s, item);
-        if (rc)
-            rc = sys_error(w, item, rc, e);
+        rc = complete_if_possible(w, item, &s, e);
+        int moved = rc ? 0 : move_aside(w, &s, item);
+        if (moved)
+            rc = sys_error(w, item, moved, e);
     }
     if (!rc) {
         upgrade_paths_add(&w->report->aside, item->path);
