@@ -165,6 +165,21 @@ mounted sftfs "$T/p.sft" "$T/m" -o "overlay=$T/ov"
 changed one
 unmount "$T/m"
 
+step "mounted again at once"
+for n in 1 2 3 4 5 6 7 8 9 10; do
+    mounted sftfs "$T/p.sft" "$T/m" -o "overlay=$T/again"
+    echo "$n" >>"$T/m/Sub/Hello.txt"
+    umount "$T/m" || die umount
+done
+expect_status 0 sft overlay reset --all "--overlay=$T/again"
+mounted sftfs "$T/p.sft" "$T/m" -o "overlay=$T/again"
+exec 7>"$T/m/open"
+umount -l "$T/m" || die "umount -l"
+refused 8 "which had it mounted on $T/m and waits for programs" \
+    sftfs "$T/p.sft" "$T/m2" -o "overlay=$T/again"
+exec 7>&-
+wait_for 20 gone || die "the daemon does not end when the last file is closed"
+
 step "an overlay that does not fit"
 refused 9 "$guid.*$other|$other.*$guid" sftfs "$T/other.sft" "$T/m2" -o "overlay=$T/ov"
 mkdir "$T/dir"

@@ -383,6 +383,37 @@ static void death_of_the_holder_is_noticed_until_it_was_looked_after(void)
     overlay_dir_remove(&f.d);
 }
 
+/* As a daemon that has been unmounted: nothing is mounted on /mnt/x. */
+static void unmounted_holder_is_waited_for(void)
+{
+    int ready[2], status = -1;
+    struct fixture f;
+    char byte = 0;
+
+    if (!set_up(&f))
+        return;
+    CU_ASSERT_FATAL(!pipe(ready));
+    (void)fflush(stdout);
+    pid_t pid = fork();
+    CU_ASSERT_FATAL(pid >= 0);
+    if (!pid) {
+        struct overlay_store *s = open_it(&f, OVERLAY_WRITE);
+        bool told = write(ready[1], "x", 1) == 1;
+
+        (void)usleep(200 * 1000);
+        overlay_store_close(s);
+        _exit(told ? 0 : 1);
+    }
+    CU_ASSERT_FATAL(read(ready[0], &byte, 1) == 1);
+    struct overlay_store *s = open_it(&f, OVERLAY_WRITE);
+    CU_ASSERT(!s->unclean);
+    overlay_store_close(s);
+    CU_ASSERT(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status));
+    (void)close(ready[0]);
+    (void)close(ready[1]);
+    overlay_dir_remove(&f.d);
+}
+
 static void child_opens_as_nobody(struct fixture *f)
 {
     struct overlay_store *s = NULL;
@@ -524,6 +555,7 @@ UNIT_MAIN("overlay store",
           TEST(link_in_place_of_a_directory_is_refused),
           TEST(mount_point_above_or_below_is_refused),
           TEST(second_writer_is_told_who_was_first),
+          TEST(unmounted_holder_is_waited_for),
           TEST(reader_needs_no_lock_and_changes_nothing),
           TEST(death_of_the_holder_is_noticed_until_it_was_looked_after),
           TEST(overlay_is_read_only_when_it_may_not_be_written),

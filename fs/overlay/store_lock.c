@@ -12,7 +12,7 @@
 #include "fs/overlay/crash_point.h"
 #include "src/log.h"
 
-enum { TEXT_MAX = 8192, VALUE_MAX = 120 };
+enum { TEXT_MAX = 8192, VALUE_MAX = 120, WAIT_STEPS = 100, WAIT_STEP_MS = 50 };
 
 /* Reads the text of a lock file; "" when there is none. Whatever it holds, it is one string. */
 static void read_text(int fd, char text[TEXT_MAX])
@@ -40,6 +40,65 @@ static void value_of(const char *text, const char *key, char out[VALUE_MAX])
             *p = '?';
 }
 
+/* Takes back what mountinfo(5) does to the characters of a path, in place, and what lock files do
+ * to control characters. */
+static void plain_path(char *path)
+{
+    char *to = path;
+
+    for (const char *from = path; *from; from++, to++) {
+        unsigned code;
+
+        if (*from == '\\' && sscanf(from + 1, "%3o", &code) == 1) {
+            *to = (char)code;
+            from += 3;
+        } else {
+            *to = *from;
+        }
+        if ((unsigned char)*to < 0x20 || *to == 0x7f)
+            *to = '?';
+    }
+    *to = '\0';
+}
+
+/* Whether something is mounted on WHERE, cut to VALUE_MAX; true if that is not known. */
+static bool is_mounted(const char *where)
+{
+    auto_free char *line = NULL, *path = NULL;
+    size_t size = 0;
+    bool found = false;
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+
+    if (!f)
+        return true;
+    while (!found && getline(&line, &size, f) > 0) {
+        free(path);
+        path = NULL;
+        if (sscanf(line, "%*s %*s %*s %*s %ms", &path) != 1)
+            continue;
+        plain_path(path);
+        found = !strncmp(path, where, VALUE_MAX - 1);
+    }
+    (void)fclose(f); /* only read */
+    return found;
+}
+
+/* Whether the holder of the lock of FD, on this machine, has been unmounted and is about to end. */
+static bool is_ending(int fd)
+{
+    char text[TEXT_MAX], pid[VALUE_MAX], host[VALUE_MAX], where[VALUE_MAX], here[VALUE_MAX] = "";
+
+    read_text(fd, text);
+    if (!*text)
+        return true; /* it writes that when it begins, and empties the file before it ends */
+    value_of(text, "pid", pid);
+    value_of(text, "host", host);
+    value_of(text, "mountpoint", where);
+    (void)gethostname(here, sizeof here - 1); /* then no host is this one */
+    return *where == '/' && !strcmp(host, here) && strtol(pid, NULL, 10) != (long)getpid() &&
+           !is_mounted(where);
+}
+
 static int say_busy(int fd, const char *path, struct err *e)
 {
     char text[TEXT_MAX], pid[VALUE_MAX], host[VALUE_MAX], where[VALUE_MAX], since[VALUE_MAX];
@@ -51,6 +110,12 @@ static int say_busy(int fd, const char *path, struct err *e)
     value_of(text, "host", host);
     value_of(text, "mountpoint", where);
     value_of(text, "started", since);
+    if (is_ending(fd))
+        return err_set(e, ERR_BUSY,
+                       "the overlay %s is in use by process %s on %s, which had it mounted on %s "
+                       "and waits for programs that still have files open there: end those, or "
+                       "choose another directory (overlay=DIR)",
+                       path, pid, host, where);
     return err_set(e, ERR_BUSY,
                    "the overlay %s is in use by process %s on %s, mounted on %s since %s: unmount "
                    "that, or choose another directory (overlay=DIR)",
@@ -62,6 +127,21 @@ static bool lock_whole(int fd)
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
     return !fcntl(fd, F_OFD_SETLK, &whole);
+}
+
+/* unmount(2) returns before the daemon has ended: whoever mounts again at once waits for it. */
+static int wait_for_lock(int fd)
+{
+    const struct timespec step = { .tv_nsec = WAIT_STEP_MS * 1000000L };
+
+    for (int i = 0;; i++) {
+        if (lock_whole(fd))
+            return 0;
+        int rc = -errno;
+        if ((rc != -EAGAIN && rc != -EACCES) || i == WAIT_STEPS || !is_ending(fd))
+            return rc;
+        (void)nanosleep(&step, NULL); /* shorter is fine */
+    }
 }
 
 static void one_line(const char *value, char *out, size_t size)
@@ -107,16 +187,18 @@ int store_lock_take(int dirfd, const char *path, const char *mountpoint, bool te
 
     if (fd < 0)
         return err_sys(e, "%s/" LOCK_NAME, path);
-    if (!lock_whole(fd)) {
-        if (errno == EAGAIN || errno == EACCES)
-            return say_busy(fd, path, e);
+    int rc = wait_for_lock(fd);
+    if (rc == -EAGAIN || rc == -EACCES)
+        return say_busy(fd, path, e);
+    if (rc) {
+        errno = -rc;
         return err_sys(e, "%s/" LOCK_NAME " cannot be locked (the file system must support file "
                           "locks): choose another directory (overlay=DIR)", path);
     }
     CRASH_POINT("lock-taken");
     read_text(fd, text);
     *unclean = *text != '\0';
-    int rc = write_text(fd, mountpoint, temporary);
+    rc = write_text(fd, mountpoint, temporary);
     if (rc == -ENOSPC || rc == -EDQUOT) {
         /* Whoever has a full disk must be able to mount, to delete something. */
         log_warning("overlay", "%s: no space left to note who uses it", path);

@@ -18,7 +18,7 @@
 /*
  * Takes the lock of directory DIRFD, called PATH in messages, and writes who has it. *unclean:
  * there was text. 0 with the descriptor in *out, which holds the lock until it is closed. ERR_BUSY
- * names the holder. ERR_DENIED or -EROFS: the file cannot be written here.
+ * names the holder; one that has been unmounted and is about to end is waited for, some seconds. ERR_DENIED or -EROFS: the file cannot be written here.
  */
 int store_lock_take(int dirfd, const char *path, const char *mountpoint, bool temporary,
                     int *out, bool *unclean, struct err *e) must_check;
