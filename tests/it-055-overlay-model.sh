@@ -70,6 +70,8 @@ run_model() {
         "$@" "$m" "$T/b" >"$T/model.out" 2>&1 </dev/null || rm_status=$?
     [ "$rm_status" -eq 0 ] || {
         tail -n 260 "$T/model.out"
+        echo "all but the operations:"
+        grep -avE '^ +[0-9]+ |^      [AB]: ' "$T/model.out" | head -n 60
         die "$rm_name: SEED=$seed: exit status $rm_status"
     }
     tail -n 1 "$T/model.out"

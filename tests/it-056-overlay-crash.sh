@@ -56,7 +56,7 @@ sftfs "$top/p.sft" "$top/mnt" -o "$options" >"$top/mount.out" 2>&1 || {
         exit 1
     }
 }
-left=$(ls -A "$top/overlay/work")
+left=$(ls -A "$top/overlay/work" | grep -vx whiteout) # of which others are made links
 [ -z "$left" ] || {
     echo "left in work/: $left"
     exit 1
@@ -71,12 +71,14 @@ run_model() {
     step "$rm_name: SEED=$seed"
     mount_package "$T/p.sft" "$m" -o "$rm_options"
     rm_status=0
-    timeout $((length * 200 + 100)) "$model" --seed "$seed" --threads "$threads" --crash \
+    timeout $((length * 250 + 50)) "$model" --seed "$seed" --threads "$threads" --crash \
         --remount "sh '$T/recover.sh' '$T' '$SFTFS_SRC' '$rm_options'" \
         "$@" "$m" "$T/b" >"$T/model.out" 2>&1 </dev/null || rm_status=$?
     [ "$rm_status" -eq 0 ] || {
         echo "crash points until then: $(tail -n 3 "$T/reached" 2>/dev/null | tr '\n' ' ')"
         tail -n 200 "$T/model.out"
+        echo "all but the operations:"
+        grep -avE '^ +[0-9]+ |^      [AB]: ' "$T/model.out" | head -n 60
         die "$rm_name: SEED=$seed: exit status $rm_status"
     }
     tail -n 1 "$T/model.out"
@@ -122,14 +124,26 @@ mount_somehow() {
     ) || exit 1
 }
 
+# at_points OPS NUMBER...: random operations until each point is passed the Nth time, if it is
+at_points() {
+    ap_ops=$1
+    shift
+    for ap_n; do
+        for ap_point in $(grep -vE '^(upgrade|store|lock)-' "$T/wanted"); do
+            echo "$ap_point:$ap_n"
+        done
+    done >"$T/plan"
+    [ -s "$T/plan" ] || return 0
+    make_sides
+    run_model "at the named points" case_sensitive --ops "$ap_ops" \
+        --batches "$(($(wc -l <"$T/plan") + 1))"
+}
+
 step "points that random operations pass"
-for n in 1 4 30; do
-    for point in $(grep -Ev '^(upgrade|reset)-' "$T/points"); do
-        echo "$point:$n"
-    done
-done >"$T/plan"
-make_sides
-run_model "at the named points" case_sensitive --ops 1500 --batches "$(($(wc -l <"$T/plan") + 1))"
+cp "$T/points" "$T/wanted"
+at_points $((length * 500)) 1 9
+not_reached >"$T/wanted"
+at_points $((length * 4000)) 1
 
 step "points of a new overlay"
 SFTFS_CRASH_LOG=$T/reached

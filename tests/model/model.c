@@ -27,8 +27,10 @@ static bool is_gone(const struct model *m, int err)
 
     if (!m->crash || !err)
         return false;
+    /* The error that is seen depends on how far the request was when the connection went. */
     return err == ENOTCONN || err == ECONNABORTED ||
-           ((err == EIO || err == EINTR) && fstatfs(m->a.fd, &fs) && errno == ENOTCONN);
+           ((err == EIO || err == EINTR) && fstatfs(m->a.fd, &fs) &&
+            (errno == ENOTCONN || errno == ECONNABORTED || errno == EIO));
 }
 
 /* Of several reasons why a rename cannot be, the kernel finds some by its own names, if it knows them

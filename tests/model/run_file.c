@@ -149,10 +149,12 @@ static void do_mmap(int fd, const struct op *op, bool shared, struct result *r)
     bool fine;
 
     sigaction(SIGBUS, &act, NULL);
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= op->off) {
-        r->ret = 0;
+    if (fstat(fd, &st)) {
+        set(r, -1);
         return;
     }
+    if (!S_ISREG(st.st_mode) || st.st_size <= op->off)
+        return;
     len = min_u64(op->len, (uint64_t)(st.st_size - op->off));
     if (!len)
         return;
@@ -193,17 +195,24 @@ static void do_seek(int fd, const struct op *op, struct result *r)
     struct stat st;
     off_t at, data;
 
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+    if (fstat(fd, &st)) {
+        set(r, -1);
+        return;
+    }
+    if (!S_ISREG(st.st_mode))
         return;
     at = lseek(fd, op->off, op->flags);
     if (op->off >= st.st_size) {
         set(r, at);
         return;
     }
-    int err = errno;
+    if (at < 0 && errno != ENXIO) {
+        set(r, -1);
+        return;
+    }
     data = first_byte(fd, op->off, st.st_size);
     if (op->flags == SEEK_DATA && at < 0)
-        r->digest = err != ENXIO || data < st.st_size;
+        r->digest = data < st.st_size;
     else if (op->flags == SEEK_DATA)
         r->digest = at < op->off || at > data || at >= st.st_size;
     else

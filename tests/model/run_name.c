@@ -107,8 +107,10 @@ static void do_utimens(const struct side *s, const int *fds, const struct op *op
     side_path(s, op->p1, real);
     set(r, by_slot ? futimens(fds[op->slot], op->times)
                    : utimensat(s->fd, real, op->times, AT_SYMLINK_NOFOLLOW));
-    if (r->ret || (by_slot ? fstat(fds[op->slot], &st)
-                           : fstatat(s->fd, real, &st, AT_SYMLINK_NOFOLLOW)))
+    if (r->ret)
+        return;
+    set(r, by_slot ? fstat(fds[op->slot], &st) : fstatat(s->fd, real, &st, AT_SYMLINK_NOFOLLOW));
+    if (r->ret)
         return;
     add_stat(&st, r);
     if (is_explicit(&op->times[0])) {
