@@ -101,6 +101,7 @@ unit_tests = \
 	tests/test-short-name \
 	tests/test-source-file \
 	tests/test-unpack \
+	tests/test-walk \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -202,6 +203,10 @@ tests_test_overlay_diff_SOURCES = tests/test-overlay-diff.c tests/unit.h $(overl
 tests_test_overlay_look_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_look_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
 tests_test_overlay_look_SOURCES = tests/test-overlay-look.c tests/unit.h $(overlay_fixture_sources)
+
+tests_test_walk_CPPFLAGS = $(unit_cppflags)
+tests_test_walk_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)
+tests_test_walk_SOURCES = tests/test-walk.c tests/overlay_dir.h tests/unit.h
 
 tests_test_overlay_move_CPPFLAGS = $(unit_cppflags)
 tests_test_overlay_move_LDADD = $(LIBSFTOVERLAY) $(unit_ldadd)

@@ -4,12 +4,12 @@
 
 #include "fs/overlay/change.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "fs/overlay/crash_point.h"
+#include "fs/overlay/walk.h"
 #include "src/fold.h"
 #include "src/log.h"
 
@@ -252,37 +252,29 @@ void change_spared(struct overlay *o, struct change_doom *d)
     release(o, d);
 }
 
+struct shows {
+    struct overlay *o;
+    struct tree_dir dir;
+};
+
+static int check_whiteout(void *arg, int fd, const char *name)
+{
+    const struct shows *s = arg;
+    struct tree_entry entry;
+
+    (void)fd;
+    tree_find(s->o, &s->dir, name, &entry);
+    return entry.name && !entry.name->node ? 0 : -ENOTEMPTY;
+}
+
 int change_only_whiteouts(struct overlay *o, struct overlay_node *dir)
 {
-    struct tree_dir d = { .lower = dir->lower, .node = dir };
-    int pinned = tree_pin_dir(o, dir);
-    int rc = 0;
+    struct shows s = { .o = o, .dir = { .lower = dir->lower, .node = dir } };
+    int fd = tree_pin_dir(o, dir);
 
-    if (pinned < 0)
-        return pinned;
-    int fd = openat(pinned, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!stream) {
-        rc = -errno;
-        if (fd >= 0)
-            (void)close(fd);
-    }
-    while (!rc) {
-        errno = 0;
-        const struct dirent *e = readdir(stream);
-        struct tree_entry entry;
-        if (!e) {
-            rc = -errno;
-            break;
-        }
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-            continue;
-        tree_find(o, &d, e->d_name, &entry);
-        if (!entry.name || entry.name->node)
-            rc = -ENOTEMPTY;
-    }
-    if (stream)
-        (void)closedir(stream);
+    if (fd < 0)
+        return fd;
+    int rc = walk_names(fd, ".", check_whiteout, &s);
     tree_unpin_dir(o, dir);
     return rc;
 }

@@ -68,6 +68,8 @@ libsftoverlay_a_SOURCES = \
 	fs/overlay/tree_private.h \
 	fs/overlay/upper.c \
 	fs/overlay/upper.h \
+	fs/overlay/walk.c \
+	fs/overlay/walk.h \
 	fs/overlay/whiteout.c \
 	fs/overlay/upgrade.c \
 	fs/overlay/upgrade.h \

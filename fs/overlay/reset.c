@@ -4,7 +4,6 @@
 
 #include "fs/overlay/reset.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <sys/xattr.h>
 
 #include "fs/overlay/crash_point.h"
+#include "fs/overlay/walk.h"
 
 /* The entry PATH leads to, or the deleted or replaced directory on the way. */
 static uint32_t resolve(const struct upper *u, const char *path, bool *through, struct err *e)
@@ -206,25 +206,17 @@ int reset_paths(struct overlay_store *s, const struct upper *u, const struct res
     return rc;
 }
 
+static int remove_name(void *arg, int fd, const char *name)
+{
+    (void)arg;
+    return overlay_remove_tree(fd, name);
+}
+
 /* Removes all that is in directory FD. */
 static int empty_dir(int fd, struct err *e)
 {
-    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-    struct dirent *d;
+    int rc = walk_names(fd, ".", remove_name, NULL);
 
-    if (!stream) {
-        rc = err_sys(e, "overlay directory");
-        if (copy >= 0)
-            (void)close(copy);
-        return rc;
-    }
-    while (!rc && (errno = 0, d = readdir(stream)))
-        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-            rc = overlay_remove_tree(fd, d->d_name);
-    if (!rc)
-        rc = -errno;
-    (void)closedir(stream);
     errno = -rc;
     return rc ? err_sys(e, "overlay directory") : 0;
 }

@@ -11,7 +11,6 @@
 
 #include "fs/overlay/store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 #include "fs/overlay/store_info.h"
 #include "fs/overlay/store_lock.h"
 #include "fs/overlay/store_private.h"
+#include "fs/overlay/walk.h"
 #include "src/log.h"
 
 static int with_errno(int rc)
@@ -216,8 +216,11 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int add_name(struct names *n, const char *name)
+static int add_name(void *arg, int fd, const char *name)
 {
+    struct names *n = arg;
+
+    (void)fd;
     if (n->count == n->room) {
         size_t room = n->room ? 2 * n->room : 16;
         char **grown = reallocarray(n->name, room, sizeof *grown);
@@ -233,18 +236,8 @@ static int add_name(struct names *n, const char *name)
 /* What is in work/, sorted: intents in the order they were written. */
 static int list_work(struct overlay_store *s, struct names *n)
 {
-    int fd = openat(s->work_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    int rc = walk_names(s->work_fd, ".", add_name, n);
 
-    if (!dir) {
-        rc = -errno;
-        cleanup_close(&fd);
-        return rc;
-    }
-    for (const struct dirent *d; !rc && (d = readdir(dir));)
-        if (strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
-            rc = add_name(n, d->d_name);
-    (void)closedir(dir); /* only read */
     if (n->count)
         qsort(n->name, n->count, sizeof *n->name, by_text);
     return rc;

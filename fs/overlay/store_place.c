@@ -5,7 +5,6 @@
  */
 #include "config.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
@@ -17,6 +16,7 @@
 #include "fs/overlay/store_info.h"
 #include "fs/overlay/store_lock.h"
 #include "fs/overlay/store_private.h"
+#include "fs/overlay/walk.h"
 
 #define PROBE_XATTR "user.sftfs.probe"
 #define ELSEWHERE   "choose another directory (overlay=DIR)"
@@ -207,24 +207,20 @@ int store_place_check(int fd, const char *path, const char *mountpoint, bool wri
     return rc || !write ? rc : check_attributes(fd, path, type, e);
 }
 
+static int check_harmless(void *arg, int fd, const char *name)
+{
+    static const char *const harmless[] = { LOCK_NAME, INFO_NEW_NAME, "lost+found" };
+    bool *blank = arg, known = false;
+
+    (void)fd;
+    for (size_t i = 0; i < ARRAY_LEN(harmless); i++)
+        known |= !strcmp(name, harmless[i]);
+    *blank &= known;
+    return 0;
+}
+
 int store_place_is_blank(int fd, bool *blank)
 {
-    static const char *const harmless[] = { ".", "..", LOCK_NAME, INFO_NEW_NAME, "lost+found" };
-    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-
     *blank = true;
-    if (!dir) {
-        int rc = -errno;
-        cleanup_close(&copy);
-        return rc;
-    }
-    for (const struct dirent *d; (d = readdir(dir));) {
-        bool known = false;
-        for (size_t i = 0; i < ARRAY_LEN(harmless); i++)
-            known |= !strcmp(d->d_name, harmless[i]);
-        *blank &= known;
-    }
-    (void)closedir(dir); /* only read */
-    return 0;
+    return walk_names(fd, ".", check_harmless, blank);
 }

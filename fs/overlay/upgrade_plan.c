@@ -4,29 +4,21 @@
 
 #include "fs/overlay/upgrade_plan.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fs/overlay/partial.h"
+#include "fs/overlay/walk.h"
 #include "src/fold.h"
 #include "src/log.h"
 
 #define OVERLAY_LOG    "overlay"
 #define PATH_BYTES_MAX 65536u /* as deep as relative names can lead; not PATH_MAX */
-
-/* A directory of the upper layer, still to be looked into. */
-struct todo {
-    struct todo *next;
-    uint32_t lower; /* package directory that shows through, or NODE_NONE */
-    char path[];    /* below files/, "" for the top */
-};
 
 /* A whiteout over a file that the package overrides. */
 struct cover {
@@ -40,7 +32,6 @@ struct planner {
     bool case_sensitive;
     struct upgrade_plan *plan;
     struct upgrade_report *report;
-    struct todo *todo;
     struct cover *covers;
     size_t cover_count, cover_room;
     struct err *e;
@@ -51,32 +42,6 @@ void upgrade_paths_add(struct upgrade_paths *p, const char *path)
     if (p->count < UPGRADE_PATHS)
         p->paths[p->count] = strdup(path);
     p->count++;
-}
-
-int upgrade_open_parent(int root_fd, const char *path, bool make, const char **name)
-{
-    int fd = openat(root_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    char part[NAME_MAX + 1];
-    const char *slash;
-
-    while (fd >= 0 && (slash = strchr(path, '/'))) {
-        auto_close int above = fd;
-        size_t len = (size_t)(slash - path);
-
-        fd = -1;
-        if (!len || len > NAME_MAX) {
-            errno = ENAMETOOLONG;
-            break;
-        }
-        memcpy(part, path, len);
-        part[len] = '\0';
-        if (make && mkdirat(above, part, 0700) && errno != EEXIST)
-            break;
-        fd = openat(above, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        path = slash + 1;
-    }
-    *name = path;
-    return fd;
 }
 
 int upgrade_state_of(const struct package *package, const struct partial_mark *mark, uint64_t size,
@@ -142,27 +107,6 @@ static char *join(const char *dir, const char *name)
     return asprintf(&out, "%s%s%s", dir, *dir ? "/" : "", name) < 0 ? NULL : out;
 }
 
-static int add_todo(struct planner *p, const char *dir, const char *name, uint32_t lower)
-{
-    size_t dir_len = strlen(dir), len = dir_len + strlen(name) + 2;
-    struct todo *t;
-
-    if (len > PATH_BYTES_MAX)
-        return err_set(p->e, ERR_LIMIT, "%s/files: directories are nested too deep: %.100s...",
-                       p->store->path, dir);
-    t = malloc(sizeof *t + len);
-    if (!t)
-        return err_nomem(p->e);
-    memcpy(t->path, dir, dir_len);
-    if (dir_len)
-        t->path[dir_len++] = '/';
-    memcpy(t->path + dir_len, name, strlen(name) + 1);
-    t->lower = lower;
-    t->next = p->todo;
-    p->todo = t;
-    return 0;
-}
-
 /* The child of package directory LOWER that NAME in the upper layer covers. */
 static uint32_t covered(const struct planner *p, uint32_t lower, const char *name)
 {
@@ -187,32 +131,35 @@ static bool is_override(const struct planner *p, uint32_t node)
            (package_node(p->package, node)->flags & NODE_OVERRIDE);
 }
 
-static int visit_dir(struct planner *p, const struct todo *dir, const char *name,
-                     const struct markers *m)
+/* *lower: the package directory that shows through. */
+static int visit_dir(struct planner *p, const struct walk_dir *dir, const char *name,
+                     const struct markers *m, uint32_t *lower)
 {
-    uint32_t lower = NODE_NONE;
-
+    *lower = NODE_NONE;
+    if (strlen(dir->path) + strlen(name) + 2 > PATH_BYTES_MAX)
+        return err_set(p->e, ERR_LIMIT, "%s/files: directories are nested too deep: %.100s...",
+                       p->store->path, dir->path);
     if (m->redirect) {
-        lower = package_resolve(p->package, m->redirect, p->case_sensitive);
-        if (!is_dir(p, lower)) {
+        *lower = package_resolve(p->package, m->redirect, p->case_sensitive);
+        if (!is_dir(p, *lower)) {
             log_warning(OVERLAY_LOG,
                         "%s/files/%s%s%s: was the package's directory %s, which this version "
                         "does not have; only what was changed in it is left",
                         p->store->path, dir->path, *dir->path ? "/" : "", name, m->redirect);
             p->report->lost_dirs++;
-            lower = NODE_NONE;
+            *lower = NODE_NONE;
         }
     } else if (!m->opaque) {
-        lower = covered(p, dir->lower, name);
-        if (!is_dir(p, lower))
-            lower = NODE_NONE;
+        *lower = covered(p, dir->cookie, name);
+        if (!is_dir(p, *lower))
+            *lower = NODE_NONE;
     }
-    return add_todo(p, dir->path, name, lower);
+    return 0;
 }
 
-static int visit_whiteout(struct planner *p, const struct todo *dir, const char *name)
+static int visit_whiteout(struct planner *p, const struct walk_dir *dir, const char *name)
 {
-    uint32_t node = covered(p, dir->lower, name);
+    uint32_t node = covered(p, dir->cookie, name);
 
     if (!is_override(p, node))
         return 0;
@@ -303,11 +250,11 @@ static int visit_partial(struct planner *p, int dirfd, const char *path, const c
                     aside ? override : NODE_NONE, need, aside && state.same);
 }
 
-static int visit_file(struct planner *p, int dirfd, const struct todo *dir, const char *name,
+static int visit_file(struct planner *p, const struct walk_dir *dir, const char *name,
                       const struct stat *st, const struct markers *m)
 {
     auto_free char *path = NULL;
-    uint32_t override = covered(p, dir->lower, name);
+    uint32_t override = covered(p, dir->cookie, name);
 
     if (m->whiteout)
         return visit_whiteout(p, dir, name);
@@ -319,61 +266,30 @@ static int visit_file(struct planner *p, int dirfd, const struct todo *dir, cons
     if (!path)
         return err_nomem(p->e);
     if (m->has_partial)
-        return visit_partial(p, dirfd, path, name, st, m, is_override(p, override), override);
+        return visit_partial(p, dir->fd, path, name, st, m, is_override(p, override), override);
     return add_item(p, STEP_ASIDE, steal_ptr(&path), override, 0, false);
 }
 
-static int visit(struct planner *p, int dirfd, const struct todo *dir, const char *name)
+/* The cookie of a directory is the package directory that shows through, or NODE_NONE. */
+static int visit(void *arg, const struct walk_dir *dir, const char *name, const struct stat *st,
+                 uint32_t *cookie)
 {
+    struct planner *p = arg;
     struct markers m;
-    struct stat st;
     int rc;
 
-    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
-        return err_sys(p->e, "%s/files/%s/%s", p->store->path, dir->path, name);
-    if ((!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) || st.st_dev != p->store->dev)
+    if ((!S_ISDIR(st->st_mode) && !S_ISREG(st->st_mode)) || st->st_dev != p->store->dev)
         return 0;
-    rc = markers_read(dirfd, name, &st, &m);
+    rc = markers_read(dir->fd, name, st, &m);
     if (rc && rc != -EINVAL) {
         errno = -rc;
         rc = err_sys(p->e, "%s/files/%s/%s: markers", p->store->path, dir->path, name);
-    } else if (S_ISDIR(st.st_mode)) {
-        rc = visit_dir(p, dir, name, &m);
+    } else if (S_ISDIR(st->st_mode)) {
+        rc = visit_dir(p, dir, name, &m, cookie);
     } else {
-        rc = visit_file(p, dirfd, dir, name, &st, &m);
+        rc = visit_file(p, dir, name, st, &m);
     }
     markers_clear(&m);
-    return rc;
-}
-
-static int open_dir(const struct planner *p, const char *path)
-{
-    const char *name;
-    auto_close int parent = upgrade_open_parent(p->store->files_fd, path, false, &name);
-
-    if (parent < 0)
-        return -1;
-    return openat(parent, *name ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static int visit_all(struct planner *p, const struct todo *dir)
-{
-    int fd = open_dir(p, dir->path), rc = 0;
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-
-    if (!d) {
-        rc = err_sys(p->e, "%s/files/%s", p->store->path, dir->path);
-        if (fd >= 0)
-            (void)close(fd);
-        return rc;
-    }
-    while (!rc && (errno = 0, entry = readdir(d)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            rc = visit(p, fd, dir, entry->d_name);
-    if (!rc && errno)
-        rc = err_sys(p->e, "%s/files/%s", p->store->path, dir->path);
-    (void)closedir(d);
     return rc;
 }
 
@@ -417,18 +333,13 @@ int upgrade_plan_make(struct overlay_store *s, const struct package *package, bo
         .report = r,
         .e = e,
     };
+    struct walk w = { .at = s->files_fd, .fn = visit, .arg = &p, .e = e };
+    auto_free char *called = NULL;
     int rc;
 
     *plan = (struct upgrade_plan){ .items = NULL };
-    rc = add_todo(&p, "", "", NODE_ROOT);
-    while (p.todo) {
-        struct todo *t = p.todo;
-
-        p.todo = t->next;
-        if (!rc)
-            rc = visit_all(&p, t);
-        free(t);
-    }
+    w.called = called = join(s->path, "files");
+    rc = called ? walk_tree(&w, "", NODE_ROOT) : err_nomem(e);
     if (!rc)
         rc = add_reveals(&p);
     for (size_t i = 0; i < p.cover_count; i++)

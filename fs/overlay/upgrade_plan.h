@@ -49,10 +49,6 @@ struct upgrade_state {
 int upgrade_state_of(const struct package *package, const struct partial_mark *mark, uint64_t size,
                      bool following, struct upgrade_state *out) must_check; /* memory only */
 
-/* Opens the directory that PATH (below files/) is in, following no links; *name is its last part.
- * -1 and errno. With MAKE missing directories are made. */
-int upgrade_open_parent(int root_fd, const char *path, bool make, const char **name);
-
 /* Adds PATH (copied) to those the report names. */
 void upgrade_paths_add(struct upgrade_paths *p, const char *path);
 

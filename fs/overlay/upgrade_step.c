@@ -19,6 +19,7 @@
 
 #include "fs/overlay/crash_point.h"
 #include "fs/overlay/partial.h"
+#include "fs/overlay/walk.h"
 #include "src/log.h"
 
 #define OVERLAY_LOG "overlay"
@@ -57,7 +58,7 @@ static int subject_open(struct upgrade_work *w, const struct upgrade_item *item,
     int rc;
 
     *s = (struct subject){ .dir_fd = -1, .fd = -1 };
-    s->dir_fd = upgrade_open_parent(w->store->files_fd, item->path, false, &s->name);
+    s->dir_fd = walk_open_parent(w->store->files_fd, item->path, false, &s->name);
     if (s->dir_fd >= 0)
         s->fd = openat(s->dir_fd, s->name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (s->fd < 0 || fstat(s->fd, &s->st))
@@ -347,7 +348,7 @@ static int move_aside(const struct upgrade_work *w, const struct subject *s,
 {
     char target[NAME_MAX + 1];
     const char *name;
-    auto_close int dir = upgrade_open_parent(w->aside_fd, item->path, true, &name);
+    auto_close int dir = walk_open_parent(w->aside_fd, item->path, true, &name);
     int rc = dir < 0 ? -errno : 0;
 
     (void)snprintf(target, sizeof target, "%s", name);
@@ -415,7 +416,7 @@ int upgrade_step_aside(struct upgrade_work *w, const struct upgrade_item *item, 
 int upgrade_step_reveal(struct upgrade_work *w, const struct upgrade_item *item, struct err *e)
 {
     const char *name;
-    auto_close int dir = upgrade_open_parent(w->store->files_fd, item->path, false, &name);
+    auto_close int dir = walk_open_parent(w->store->files_fd, item->path, false, &name);
 
     if (dir < 0 || (unlinkat(dir, name, 0) && errno != ENOENT))
         return err_sys(e, "%s/files/%s", w->store->path, item->path);

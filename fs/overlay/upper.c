@@ -4,10 +4,10 @@
 
 #include "fs/overlay/upper.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
+#include "fs/overlay/walk.h"
 #include "src/fold.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -130,10 +130,20 @@ int upper_open(const struct overlay_store *s, const struct upper *u, uint32_t en
     return fd;
 }
 
-static int add_entry(struct upper *u, uint32_t *room, int dirfd, uint32_t dir, const char *name,
-                     struct err *e)
+struct reader {
+    const struct overlay_store *store;
+    struct upper *upper;
+    uint32_t room;
+    uint32_t dir; /* being read */
+    bool told;    /* an error in it, in e */
+    struct err *e;
+};
+
+static int take_entry(struct reader *r, int dirfd, const char *name)
 {
-    struct upper_entry n = { .parent = dir };
+    struct upper_entry n = { .parent = r->dir };
+    struct upper *u = r->upper;
+    struct err *e = r->e;
     int rc;
 
     if (fstatat(dirfd, name, &n.st, AT_SYMLINK_NOFOLLOW))
@@ -147,8 +157,8 @@ static int add_entry(struct upper *u, uint32_t *room, int dirfd, uint32_t dir, c
     n.bad_marker = rc != 0;
     if (n.markers.has_mode)
         n.st.st_mode = (n.st.st_mode & S_IFMT) | n.markers.mode;
-    if (u->count == *room) {
-        uint32_t more = *room + *room / 2 + 64;
+    if (u->count == r->room) {
+        uint32_t more = r->room + r->room / 2 + 64;
         void *grown = more < UINT32_MAX / 2 ? realloc(u->entries, more * sizeof *u->entries) : NULL;
 
         if (!grown) {
@@ -156,7 +166,7 @@ static int add_entry(struct upper *u, uint32_t *room, int dirfd, uint32_t dir, c
             return err_nomem(e);
         }
         u->entries = grown;
-        *room = more;
+        r->room = more;
     }
     n.name = strdup(name);
     if (!n.name) {
@@ -164,8 +174,17 @@ static int add_entry(struct upper *u, uint32_t *room, int dirfd, uint32_t dir, c
         return err_nomem(e);
     }
     u->entries[u->count++] = n;
-    u->entries[dir].child_count++;
+    u->entries[r->dir].child_count++;
     return 0;
+}
+
+static int add_entry(void *arg, int dirfd, const char *name)
+{
+    struct reader *r = arg;
+    int rc = take_entry(r, dirfd, name);
+
+    r->told = rc != 0;
+    return rc;
 }
 
 static int by_name(const void *a, const void *b)
@@ -176,28 +195,26 @@ static int by_name(const void *a, const void *b)
     return fold_compare(x, strlen(x), y, strlen(y));
 }
 
-static int read_dir(const struct overlay_store *s, struct upper *u, uint32_t *room, uint32_t dir,
-                    struct err *e)
+static int read_dir(struct reader *r, uint32_t dir)
 {
-    int fd = upper_open(s, u, dir, DIR_FLAGS, e), rc = 0;
-    struct dirent *d;
-    DIR *stream;
+    struct upper *u = r->upper;
+    const char *name = dir == UPPER_ROOT ? "." : u->entries[dir].name;
+    auto_close int parent = upper_open(r->store, u, u->entries[dir].parent,
+                                       O_PATH | O_DIRECTORY, r->e);
+    int rc = parent;
 
-    if (fd < 0)
-        return fd == -ENOENT && dir != UPPER_ROOT ? 0 : fd;
-    stream = fdopendir(fd);
-    if (!stream) {
-        rc = err_sys(e, "%s/files", s->path);
-        (void)close(fd);
-        return rc;
+    if (parent >= 0) {
+        r->dir = dir;
+        r->told = false;
+        u->entries[dir].first_child = u->count;
+        rc = walk_names(parent, name, add_entry, r);
+        if (rc && !r->told) {
+            errno = -rc;
+            rc = err_sys(r->e, "%s/files: %s", r->store->path, name);
+        }
     }
-    u->entries[dir].first_child = u->count;
-    while (!rc && (errno = 0, d = readdir(stream)))
-        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-            rc = add_entry(u, room, fd, dir, d->d_name, e);
-    if (!rc && errno)
-        rc = err_sys(e, "%s/files", s->path);
-    (void)closedir(stream);
+    if (rc == -ENOENT && dir != UPPER_ROOT)
+        rc = 0;
     if (u->entries[dir].child_count)
         qsort(u->entries + u->entries[dir].first_child, u->entries[dir].child_count,
               sizeof *u->entries, by_name);
@@ -232,7 +249,7 @@ int upper_read(const struct overlay_store *s, bool case_sensitive, upper_step_fn
                struct upper **out, struct err *e)
 {
     struct upper *u = calloc(1, sizeof *u);
-    uint32_t room = 1;
+    struct reader r = { .store = s, .upper = u, .room = 1, .e = e };
     int rc;
 
     if (!u)
@@ -245,7 +262,7 @@ int upper_read(const struct overlay_store *s, bool case_sensitive, upper_step_fn
         if (step)
             rc = step(arg, e);
         if (!rc)
-            rc = read_dir(s, u, &room, i, e);
+            rc = read_dir(&r, i);
     }
     if (rc) {
         upper_free(u);
