@@ -228,8 +228,16 @@ expect_status 1 timeout 60 sftfs "$T/p.sft" "$T/m2" -o "overlay=$T/frozen/files/
 expect_text "$T/err" "$T/frozen/files/new: .*[Rr]ead-only"
 umount "$T/frozen"
 
-step "a disk on which nothing can be made"
+step "a file system without extended attributes"
 mkdir "$T/small"
+if mount -t ramfs none "$T/small" 2>/dev/null; then
+    refused 2 "$T/small/ov: its file system \(ramfs\) has no extended attributes" \
+        sftfs "$T/p.sft" "$T/m2" -o "overlay=$T/small/ov"
+    expect_equal "$(ls -A "$T/small")" "" "what is left of an overlay that cannot be"
+    umount "$T/small"
+fi
+
+step "a disk on which nothing can be made"
 if mount -t tmpfs -o nr_inodes=20 none "$T/small" 2>/dev/null &&
     setfattr -n user.test -v 1 "$T/small" 2>/dev/null; then
     mounted sftfs "$T/p.sft" "$T/m" -o "overlay=$T/small/ov"

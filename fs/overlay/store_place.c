@@ -186,7 +186,7 @@ static int check_attributes(int fd, const char *path, const char *type, struct e
         return 0;
     }
     if (errno == EOPNOTSUPP || errno == ENOSYS)
-        return err_set(e, ERR_UNSUPPORTED,
+        return err_set(e, ERR_INVALID, /* the package is not to blame */
                        "overlay %s: its file system (%s) has no extended attributes for users; "
                        ELSEWHERE, path, type);
     if (errno == ENOSPC || errno == EDQUOT)
