@@ -4,6 +4,8 @@
 # writer that is killed, tar, cp, rsync, a build of this project, and a Wine program that saves its
 # settings. ROUNDS=N makes the sqlite part N times as long.
 . "$(dirname "$0")/lib.sh"
+# Away from the mounts of others, who might keep ours in a name space of theirs.
+[ "$(id -u)" -ne 0 ] || private_mounts "$0" "$@"
 need_fuse
 requires python3 tar timeout
 

@@ -41,6 +41,8 @@ EXTRA_DIST += \
 	tests/it-052-overlay-upgrade.sh \
 	tests/it-055-overlay-model.sh \
 	tests/it-056-overlay-crash.sh \
+	tests/it-057-overlay-programs.sh \
+	tests/wine/settings.c \
 	tests/lib.sh \
 	tests/odd-http-server.py \
 	tests/overlay-checks.py \

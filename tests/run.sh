@@ -5,14 +5,14 @@
 # Installs what the tests need (Debian packages; with sudo if you are not root), builds with gcc,
 # with clang and with sanitizers in a temporary directory, runs `make check` and `make distcheck`,
 # each fuzz target for some seconds, the integration scripts tests/it-*.sh and
-# examples/quickstart.sh. The checkout is not touched. Takes about ten minutes on two processors.
+# examples/quickstart.sh. The checkout is not touched. Takes about twenty minutes on two processors.
 #
 # With NAMEs, only the integration scripts whose names contain one of them are run (after a gcc
 # build). The last line is "N passed, N failed", with ", N skipped" behind it if something was
 # skipped; then the reasons stand above it. The exit status is 0 if nothing failed.
 #
 #   SFTFS_KEEP=yes        keeps the temporary directory with all logs
-#   SFTFS_TEST_TIMEOUT=N  seconds an integration script may take (300)
+#   SFTFS_TEST_TIMEOUT=N  seconds an integration script may take (600)
 set -u
 LC_ALL=C.UTF-8
 export LC_ALL
@@ -23,7 +23,7 @@ PATH=$PATH:/usr/sbin:/sbin
 export PATH
 unset SFTFS_BUILD SFTFS_SRC MAKEFLAGS MAKELEVEL MFLAGS CFLAGS CC DISPLAY WAYLAND_DISPLAY
 jobs=$(getconf _NPROCESSORS_ONLN)
-limit=${SFTFS_TEST_TIMEOUT:-300}
+limit=${SFTFS_TEST_TIMEOUT:-600}
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/sftfs-run.XXXXXX") || exit 99
 work=$(cd "$work" && pwd -P)
@@ -233,9 +233,11 @@ integration_command() {
 build=$1 src=$2 script=$3
 set -- env "SFTFS_BUILD=$build" "SFTFS_SRC=$src" "SFTFS_TEST_RUN=$SFTFS_TEST_RUN" \
     "PATH=$PATH" "LC_ALL=$LC_ALL" "SFTFS_CACHE=${SFTFS_CACHE:-}" \
-    "ASAN_OPTIONS=${ASAN_OPTIONS:-}" sh "$script"
+    "ASAN_OPTIONS=${ASAN_OPTIONS:-}" "TSAN_OPTIONS=${TSAN_OPTIONS:-}" \
+    "SFTFS_CRASH_BUILD=${SFTFS_CRASH_BUILD:-}" "SFTFS_VALGRIND=${SFTFS_VALGRIND:-}" sh "$script"
 [ "$(id -u)" -eq 0 ] || set -- sudo "$@"
-exec "$@"
+# ThreadSanitizer does not get along with address space randomisation on every kernel.
+exec setarch -R "$@"
 SCRIPT
 }
 
@@ -259,7 +261,8 @@ main() {
     # shellcheck disable=SC2086
     if ! install_missing $BUILD_PACKAGES libcunit1-dev nginx python3 gcc-mingw-w64-x86-64 clang \
         libclang-rt-dev gdb xz-utils openssl man-db groff-base apache2-bin \
-        libapache2-mod-auth-gssapi krb5-kdc krb5-admin-server krb5-user; then
+        libapache2-mod-auth-gssapi krb5-kdc krb5-admin-server krb5-user git sqlite3 rsync attr \
+        valgrind; then
         echo "FAILED  installing packages"
         fail "installing packages"
     fi
@@ -305,6 +308,15 @@ main() {
         run_step distcheck 1200 make -C "$work/gcc" -j"$jobs" distcheck || :
     fi
 
+    # The overlay's tests end the program between two steps; a short build does for that.
+    if [ $# -eq 0 ] || echo "$*" | grep -qE '05|crash|overlay'; then
+        run_step "build with crash points" 600 sh -c '
+            mkdir "$1" && cd "$1" && "$2/configure" --enable-werror --enable-crash-points &&
+            make -j"$3" sft sftfs sftmount tests/model/model
+            ' sh "$work/crash" "$work/src" "$jobs" && SFTFS_CRASH_BUILD=$work/crash
+        export SFTFS_CRASH_BUILD
+    fi
+
     echo "== integration"
     integration_command
     SFTFS_CACHE=${SFTFS_CACHE:-$work/cache}
@@ -325,15 +337,25 @@ main() {
     if [ $# -eq 0 ]; then
         # The same programs under AddressSanitizer, with a real kernel in front of them.
         ASAN_OPTIONS=log_path=$work/logs/asan:exitcode=99
-        export ASAN_OPTIONS
-        for name in it-040-mount-local it-041-mount-http; do
+        TSAN_OPTIONS=log_path=$work/logs/tsan:exitcode=99
+        export ASAN_OPTIONS TSAN_OPTIONS
+        for name in it-040-mount-local it-041-mount-http it-055-overlay-model; do
             [ -x "$work/sanitizers/sft" ] || break
             run_step "$name with sanitizers" "$limit" sh "$work/integration" "$work/sanitizers" \
                 "$work/src" "$work/src/tests/$name.sh" || :
         done
-        unset ASAN_OPTIONS
-        if ls "$work"/logs/asan.* >/dev/null 2>&1; then
-            cat "$work"/logs/asan.* >"$work/logs/sanitizer-reports"
+        if [ -x "$work/threads/sft" ]; then
+            run_step "it-055-overlay-model with ThreadSanitizer" "$limit" sh "$work/integration" \
+                "$work/threads" "$work/src" "$work/src/tests/it-055-overlay-model.sh" || :
+        fi
+        unset ASAN_OPTIONS TSAN_OPTIONS
+        SFTFS_VALGRIND=yes
+        export SFTFS_VALGRIND
+        run_step "it-055-overlay-model with valgrind" "$limit" sh "$work/integration" "$work/gcc" \
+            "$work/src" "$work/src/tests/it-055-overlay-model.sh" || :
+        unset SFTFS_VALGRIND
+        if ls "$work"/logs/asan.* "$work"/logs/tsan.* >/dev/null 2>&1; then
+            cat "$work"/logs/asan.* "$work"/logs/tsan.* >"$work/logs/sanitizer-reports" 2>/dev/null
             echo "FAILED  sanitizers reported something"
             fail "sanitizer reports" "$work/logs/sanitizer-reports"
         fi

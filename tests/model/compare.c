@@ -416,10 +416,10 @@ void compare(struct comparison *c, const char *path, const char *only)
 
 /* --- one tree --- */
 
-static void read_entry(struct model *m, const char *path, const struct entry *listed, uint64_t *sum,
+static void read_entry(struct model *m, const char *path, const struct entry *listed, FILE *out,
                        long *bad);
 
-static void read_directory(struct model *m, const char *path, uint64_t *sum, long *bad)
+static void read_directory(struct model *m, const char *path, FILE *out, long *bad)
 {
     char child[PATH_SIZE];
     struct listing l;
@@ -435,13 +435,13 @@ static void read_directory(struct model *m, const char *path, uint64_t *sum, lon
             printf("  WRONG: %s is listed twice\n", child);
             ++*bad;
         } else {
-            read_entry(m, child, &l.entries[i], sum, bad);
+            read_entry(m, child, &l.entries[i], out, bad);
         }
     }
     listing_free(&l);
 }
 
-static void read_entry(struct model *m, const char *path, const struct entry *listed, uint64_t *sum,
+static void read_entry(struct model *m, const char *path, const struct entry *listed, FILE *out,
                        long *bad)
 {
     struct stat st;
@@ -453,25 +453,38 @@ static void read_entry(struct model *m, const char *path, const struct entry *li
         ++*bad;
         return;
     }
-    *sum += digest(st.st_mode ^ st.st_ino ^ ((uint64_t)st.st_mtim.tv_nsec << 32), path, strlen(path));
+    fprintf(out, "%s: inode %llu mode %o owner %u:%u", path, (unsigned long long)st.st_ino,
+            (unsigned)st.st_mode, (unsigned)st.st_uid, (unsigned)st.st_gid);
+    /* Of several writes at the same time the kernel may remember the time of the last but one. */
+    if (is_old(&st))
+        fprintf(out, " time %lld.%09ld", (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    if (!S_ISDIR(st.st_mode))
+        fprintf(out, " links %llu size %lld", (unsigned long long)st.st_nlink,
+                (long long)st.st_size);
     if (S_ISDIR(st.st_mode)) {
-        read_directory(m, path, sum, bad);
+        fputc('\n', out);
+        read_directory(m, path, out, bad);
     } else if (S_ISREG(st.st_mode)) {
         auto_free char *data = read_whole(&m->a, path, &size);
 
-        *sum += digest(st.st_nlink, data, size);
+        fprintf(out, " bytes %016llx", (unsigned long long)(data ? digest(0, data, size) : 0));
         if (!data && errno != EACCES) {
             printf("  WRONG: %s cannot be read: %s\n", path, strerror(errno));
             ++*bad;
         }
     }
+    if (!S_ISDIR(st.st_mode))
+        fputc('\n', out);
 }
 
-long read_everything(struct model *m, uint64_t *sum)
+long read_everything(struct model *m, char **text)
 {
     long bad = 0;
+    size_t size;
+    FILE *out = open_memstream(text, &size);
 
-    *sum = 0;
-    read_directory(m, "", sum, &bad);
-    return bad;
+    if (!out)
+        return 1;
+    read_directory(m, "", out, &bad);
+    return fclose(out) ? 1 : bad;
 }

@@ -382,28 +382,56 @@ static int crash_batch(struct model *m, long *crashes)
     return status ? status : fine ? STATUS_FINE : STATUS_DIFFERENT;
 }
 
+/* Prints the first lines that differ. */
+static bool same_text(const char *a, const char *b, const char *when)
+{
+    int lines = 0;
+
+    if (!strcmp(a, b))
+        return true;
+    printf("what is read differs %s\n", when);
+    while ((*a || *b) && lines < 10) {
+        size_t na = strcspn(a, "\n"), nb = strcspn(b, "\n");
+
+        if (na != nb || strncmp(a, b, na) != 0) {
+            printf("  WAS: %.*s\n  IS:  %.*s\n", (int)na, a, (int)nb, b);
+            lines++;
+        }
+        a += na + (a[na] != 0);
+        b += nb + (b[nb] != 0);
+    }
+    return false;
+}
+
+static int read_again(struct model *m, const char *before, const char *when)
+{
+    char *now = NULL;
+    bool fine = !read_everything(m, &now) && same_text(before, now, when);
+
+    free(now);
+    return fine ? STATUS_FINE : STATUS_DIFFERENT;
+}
+
 static int race_batch(struct model *m)
 {
-    uint64_t before, after, again;
+    char *before = NULL;
+    int status;
 
-    for (int i = 0; i < m->threads; i++)
-        close_slots(&m->workers[i], 0), memset(m->workers[i].fds[1], -1, sizeof m->workers[i].fds[1]);
-    if (read_everything(m, &before))
-        return STATUS_DIFFERENT;
-    if (read_everything(m, &again) || before != again) {
-        printf("what is read differs from one time to the next\n");
-        return STATUS_DIFFERENT;
+    for (int i = 0; i < m->threads; i++) {
+        close_slots(&m->workers[i], 0);
+        memset(m->workers[i].fds[1], -1, sizeof m->workers[i].fds[1]);
     }
-    if (!m->remount)
-        return STATUS_FINE;
-    side_close(&m->b);
-    int status = remount(m);
-    if (!status && side_open(&m->b, m->a.path, true, false))
-        status = STATUS_ENVIRONMENT;
-    if (!status && (read_everything(m, &after) || before != after)) {
-        printf("what is read differs after the remount\n");
-        status = STATUS_DIFFERENT;
+    status = read_everything(m, &before) ? STATUS_DIFFERENT
+                                         : read_again(m, before, "from one time to the next");
+    if (!status && m->remount) {
+        side_close(&m->b);
+        status = remount(m);
+        if (!status && side_open(&m->b, m->a.path, true, false))
+            status = STATUS_ENVIRONMENT;
+        if (!status)
+            status = read_again(m, before, "after a remount");
     }
+    free(before);
     return status;
 }
 

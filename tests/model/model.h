@@ -155,8 +155,9 @@ struct comparison {
 /* Compares what is below PATH ("" for all). ONLY, if not NULL: just names that begin so. */
 void compare(struct comparison *c, const char *path, const char *only);
 
-/* Reads all of A: for races, where there is nothing to compare with. A digest of names and bytes. */
-long read_everything(struct model *m, uint64_t *sum);
+/* Reads all of A: for races, where there is nothing to compare with. A line for each
+ * name. The number of what cannot be read. */
+long read_everything(struct model *m, char **text) must_check;
 
 struct identities *identities_new(void);
 void identities_free(struct identities *i);
