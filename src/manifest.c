@@ -34,6 +34,25 @@ static const xmlAttr *attr_ending_in(const xmlNode *node, const char *suffix)
     return NULL;
 }
 
+/* The place of an application's OSD: the attribute called so, or the first that looks like one. A
+ * name or a version is none, whatever it ends in. */
+static const xmlAttr *osd_attr(const xmlNode *node)
+{
+    const xmlAttr *found = NULL;
+
+    for (const xmlAttr *a = node->properties; a; a = a->next) {
+        const char *name = (const char *)a->name;
+        const xmlNode *last = a->last;
+        if (!last || !last->content || !ends_in((const char *)last->content, ".osd"))
+            continue;
+        if (!strcasecmp(name, "OSD"))
+            return a;
+        if (!found && strcasecmp(name, "NAME") != 0 && strcasecmp(name, "VERSION") != 0)
+            found = a;
+    }
+    return found;
+}
+
 static void *list_below(struct xml_reader *r, const xmlNode *top, const char *name, size_t size)
 {
     size_t n = 0;
@@ -82,7 +101,7 @@ static void read_app(struct xml_reader *r, const xmlNode *node, struct manifest_
 {
     out->name = xml_keep_attr(r, node, "NAME");
     out->version = xml_keep_attr(r, node, "VERSION");
-    out->osd = xml_keep(r, xml_attr_value(attr_ending_in(node, ".osd"), r->pool));
+    out->osd = xml_keep(r, xml_attr_value(osd_attr(node), r->pool));
     out->icon = xml_keep_attr(r, node, "ICON");
     if (!*out->icon)
         out->icon = xml_keep(r, xml_attr_value(attr_ending_in(node, ".ico"), r->pool));
@@ -97,7 +116,7 @@ static int read_document(struct xml_reader *r, const xmlNode *root, struct manif
     bool is_app;
 
     for (const xmlNode *at = root; at; at = xml_walk(root, at, is_app))
-        count += is_app = attr_ending_in(at, ".osd") != NULL;
+        count += is_app = osd_attr(at) != NULL;
     if (xml_is(root, "SOFTPKG"))
         return err_set(e, ERR_XML, "not a manifest but an OSD");
     if (!count && !xml_is(root, "PACKAGE") && !xml_is(root, "DESKTOPCONFIG") &&
@@ -109,7 +128,7 @@ static int read_document(struct xml_reader *r, const xmlNode *root, struct manif
     if (!apps)
         return err_nomem(e);
     for (const xmlNode *at = root; at; at = xml_walk(root, at, is_app)) {
-        is_app = attr_ending_in(at, ".osd") != NULL;
+        is_app = osd_attr(at) != NULL;
         if (is_app)
             read_app(r, at, &apps[m->app_count++]);
     }

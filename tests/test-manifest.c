@@ -159,7 +159,34 @@ static void manifest_write_refuses_an_application_it_could_not_find_again(void)
     CU_ASSERT_EQUAL(e.kind, ERR_INVALID);
 }
 
+static void manifest_takes_no_name_for_a_place(void)
+{
+    struct manifest *m = read_text("<PACKAGE NAME=\"suite.osd\"><APPLIST>"
+                                   "<APP NAME=\"b.osd\" VERSION=\"1.osd\" OSD=\"a.osd\"/>"
+                                   "<APP PLACE=\"c.osd\" OSD=\"d.osd\"/>"
+                                   "<APP NAME=\"e\" PLACE=\"f.osd\"/></APPLIST></PACKAGE>");
+    struct manifest *again = NULL;
+    struct err e = { .kind = ERR_NONE };
+    char *text = NULL;
+    size_t len;
+
+    CU_ASSERT_EQUAL_FATAL(manifest_write(m, &text, &len, &e), 0);
+    CU_ASSERT_EQUAL_FATAL(manifest_read(text, len, &again, &e), 0);
+    for (struct manifest *at = m; at; at = at == m ? again : NULL) {
+        CU_ASSERT_STRING_EQUAL(at->name, "suite.osd");
+        CU_ASSERT_EQUAL_FATAL(at->app_count, 3);
+        CU_ASSERT_STRING_EQUAL(at->apps[0].name, "b.osd");
+        CU_ASSERT_STRING_EQUAL(at->apps[0].osd, "a.osd");
+        CU_ASSERT_STRING_EQUAL(at->apps[1].osd, "d.osd");
+        CU_ASSERT_STRING_EQUAL(at->apps[2].osd, "f.osd");
+    }
+    manifest_free(again);
+    manifest_free(m);
+    free(text);
+}
+
 UNIT_MAIN("manifest",
+          TEST(manifest_takes_no_name_for_a_place),
           TEST(manifest_reads_every_part),
           TEST(manifest_finds_applications_by_any_attribute),
           TEST(manifest_reads_a_publishing_document),

@@ -3,7 +3,7 @@
 # Fuzzes with one target for a while, beginning from its seeds:
 #   sh fuzz-for.sh BUILD_DIR NAME SECONDS
 # BUILD_DIR is one that was configured with CC=clang --enable-fuzzing. What is found new is thrown
-# away; an input that makes the target crash is printed in base64 by libFuzzer.
+# away; an input that makes the target crash is printed in base64.
 set -eu
 build=$1
 name=$2
@@ -19,5 +19,10 @@ for dir in "$corpus/$name" "$temp/seeds/$name"; do
     [ ! -d "$dir" ] || set -- "$@" "$dir"
 done
 cd "$temp"
+# libFuzzer's own exit status for a finding is 77, by which tests say that they were skipped.
 "$build/tests/fuzz/fuzz-$name" -max_total_time="$seconds" -timeout=10 -max_len=1048576 \
-    -print_final_stats=1 "$@"
+    -error_exitcode=1 -timeout_exitcode=1 -exact_artifact_path="$temp/found" \
+    -print_final_stats=1 "$@" || {
+    [ ! -s "$temp/found" ] || base64 "$temp/found"
+    exit 1
+}
