@@ -105,6 +105,7 @@ run_model "case-insensitive" "$root" "$T/www/p.sft" umask=022 --fold --batches $
 make_sides "$seed" root
 run_model "all on the same names" "$root" "$T/www/p.sft" case_sensitive --race \
     --batches $((3 * length))
+make_sides "$seed" root
 run_model "all on the same names, case-insensitive" "$root" "$T/www/p.sft" umask=022 --race \
     --batches $((3 * length))
 
