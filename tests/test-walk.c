@@ -234,7 +234,8 @@ static void walk_reaches_any_depth_with_few_descriptors(void)
         CU_ASSERT_FATAL(next >= 0 && !close(fd));
         fd = next;
     }
-    CU_ASSERT_FATAL(!close(fd) && !getrlimit(RLIMIT_NOFILE, &before));
+    CU_ASSERT_EQUAL_FATAL(close(fd), 0);
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &before), 0);
     few = before;
     few.rlim_cur = (rlim_t)d.fd + 8;
     CU_ASSERT_FATAL(!setrlimit(RLIMIT_NOFILE, &few));
