@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 private_mounts "$0" "$@"
 need_fuse
-requires timeout
+requires timeout python3 fallocate
 
 seed=${SEED:-$(date +%s%N | tail -c 10 | sed 's/^0*//')}
 length=${LENGTH:-1}
@@ -242,6 +242,27 @@ for n in 1 2 3 4; do
         unmount "$m"
         expect_equal "$(ls -A "$T/overlay/work" | grep -vx whiteout)" "" "left in work/ after $point"
     done
+done
+
+step "changes of a package file that random operations seldom come to"
+cp "$T/one/written" "$T/new"
+fallocate -p -o 6000 -l 30000 "$T/new" || die "cannot punch a hole"
+for point in $(not_reached | grep -E '^(range|unit|map|limit|file)-'); do
+    rm -rf "$T/overlay"
+    SFTFS_CRASH_POINT=$point
+    export SFTFS_CRASH_POINT
+    mount_package "$T/one.sft" "$m" -o "overlay=$T/overlay,umask=022"
+    unset SFTFS_CRASH_POINT
+    fallocate -p -o 6000 -l 30000 "$m/written" 2>/dev/null
+    sh "$SFTFS_SRC/tests/remount.sh" recover "$m"
+    mount_package "$T/one.sft" "$m" -o "overlay=$T/overlay,umask=022"
+    cmp -s "$T/one/written" "$m/written" || cmp -s "$T/new" "$m/written" ||
+        python3 - "$T/one/written" "$T/new" "$m/written" <<'PY' || die "$point: neither old nor new"
+import sys
+old, new, now = (open(name, 'rb').read() for name in sys.argv[1:])
+sys.exit(len(now) != len(old) or any(c not in (a, b) for a, b, c in zip(old, new, now)))
+PY
+    unmount "$m"
 done
 
 step "what was written before a restart of the system"

@@ -26,12 +26,14 @@ static int open_file(const struct side *s, const struct op *op, int flags)
     int fd = open_on(s, op->p1, flags | O_NONBLOCK, op->mode & 07777);
     struct stat st;
 
-    if (fd >= 0 && !fstat(fd, &st) && S_ISFIFO(st.st_mode)) {
-        close(fd);
-        errno = ENXIO;
+    if (fd < 0)
         return -1;
-    }
-    return fd;
+    int err = fstat(fd, &st) ? errno : S_ISFIFO(st.st_mode) ? ENXIO : 0;
+    if (!err)
+        return fd;
+    close(fd);
+    errno = err;
+    return -1;
 }
 
 static void do_open(const struct side *s, int *fds, const struct op *op, struct result *r)
