@@ -36,8 +36,8 @@ static void differs(struct comparison *c, const char *path, const char *what, co
 {
     if (c->differences++)
         return;
-    (void)snprintf(c->first, sizeof c->first, "\"%.500s\": %s is %.200s and not %.200s", path, what,
-                   shown, plain);
+    (void)snprintf(c->first, sizeof c->first, "\"%.400s\": %.150s is %.200s and not %.200s", path,
+                   what, shown, plain);
     if (!c->quiet)
         printf("\n  %s\n", c->first);
 }
