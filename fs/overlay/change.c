@@ -86,7 +86,9 @@ mode_t change_physical_mode(const struct overlay *o, mode_t type, mode_t wanted)
         return wanted;
     if (S_ISDIR(type))
         return wanted | 0700;
-    return S_ISREG(type) ? wanted | 0600 : wanted;
+    /* Our writes would clear set-user-ID and set-group-ID bits, also those on behalf of a mapping,
+     * which clear none. */
+    return S_ISREG(type) ? (wanted & ~(mode_t)(S_ISUID | S_ISGID)) | 0600 : wanted;
 }
 
 static int mark_mode(int fd, mode_t mode)
