@@ -16,6 +16,10 @@
 set -u
 LC_ALL=C.UTF-8
 export LC_ALL
+# The same random steps each time, so that a failure is that of a change; SEED=N tries others.
+SEED=${SEED:-802848203}
+SFTFS_SEED=${SFTFS_SEED:-$SEED}
+export SEED SFTFS_SEED
 umask 022
 src=$(cd "$(dirname "$0")/.." && pwd -P)
 . "$src/tests/install.sh"
