@@ -208,19 +208,21 @@ static int make_file(int dir, const char *name, struct rng *r)
     return write(fd, data, size) == (ssize_t)size ? 0 : -1;
 }
 
-static int make_directory(int parent, const char *name, struct rng *r, int depth)
+/* Names begin with PREFIX here, but not further down. */
+static int make_directory(int parent, const char *name, struct rng *r, int depth,
+                          const char *prefix)
 {
     struct timespec times[2];
+    char child[40];
     auto_close int fd = -1;
 
     if (mkdirat(parent, name, 0755) || (fd = openat(parent, name, O_RDONLY | O_DIRECTORY)) < 0)
         return -1;
     for (size_t i = 0; i < PACKAGE_NAMES; i++) {
-        const char *child = pool_names[i];
-
         if (rng_chance(r, 45))
             continue;
-        if (rng_chance(r, depth < 3 ? 35 : 0) ? make_directory(fd, child, r, depth + 1)
+        snprintf(child, sizeof child, "%s%s", prefix, pool_names[i]);
+        if (rng_chance(r, depth < 3 ? 35 : 0) ? make_directory(fd, child, r, depth + 1, "")
                                               : make_file(fd, child, r))
             return -1;
         times[0] = times[1] = old_time(r);
@@ -245,7 +247,8 @@ int make_tree(const char *path, uint64_t seed, int threads)
         if (i < threads)
             snprintf(name, sizeof name, "t%d", i);
         times[0] = times[1] = old_time(&r);
-        if (make_directory(fd, name, &r, 0) || utimensat(fd, name, times, 0))
+        /* A worker's symbolic link, moved to "shared", must not lead to what all have. */
+        if (make_directory(fd, name, &r, 0, i < threads ? "" : "package-") || utimensat(fd, name, times, 0))
             return -1;
     }
     return 0;
