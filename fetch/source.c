@@ -97,6 +97,12 @@ void source_cancel(struct source *s, struct source_read *read)
         s->ops->cancel(s, read);
 }
 
+void source_promote(struct source *s, struct source_read *read)
+{
+    if (s->ops->promote)
+        s->ops->promote(s, read);
+}
+
 void source_drop_head(struct source *s)
 {
     if (s->ops->drop_head)

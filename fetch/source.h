@@ -21,13 +21,32 @@ struct source_read;
 
 typedef void (*source_done_fn)(struct source_read *read, int status, const struct err *e);
 
+/*
+ * The first GOT bytes of the read are in BUF, and stay as they are whatever becomes of the rest. Only
+ * a hint to begin with them early: a source need not call it, and DONE may still bring an error. GOT
+ * grows from call to call. From any thread, never two at a time, never after DONE; must not block.
+ */
+typedef void (*source_progress_fn)(struct source_read *read, size_t got);
+
+enum source_read_flag {
+    SOURCE_READ_LOW = 1u << 0,       /* nobody waits: stands back behind reads without this flag */
+    SOURCE_READ_FRESH = 1u << 1,     /* caches on the way are asked not to answer from what they have */
+    SOURCE_READ_ELSEWHERE = 1u << 2, /* not from place PLACE, where there are several */
+    SOURCE_READ_ONCE = 1u << 3,      /* there is another place: fail at once rather than try again */
+};
+
 struct source_read {
     uint64_t offset;
-    size_t len;          /* at least 1 */
-    uint8_t *buf;        /* LEN bytes */
-    source_done_fn done; /* E is valid during the call only */
-    void *arg;           /* caller's */
-    void *impl;          /* the source's, between start and done */
+    size_t len;                  /* at least 1 */
+    uint8_t *buf;                /* LEN bytes */
+    unsigned flags;              /* of enum source_read_flag */
+    unsigned place;              /* which of several places answered (0 where there is one); set before
+                                  * DONE; read at the start with SOURCE_READ_ELSEWHERE */
+    uint32_t timeout_ms;         /* deadline of this read; 0 = the source's io_timeout_ms */
+    source_done_fn done;         /* E is valid during the call only */
+    source_progress_fn progress; /* may be NULL */
+    void *arg;                   /* caller's */
+    void *impl;                  /* the source's, between start and done */
 };
 
 /*
@@ -54,11 +73,20 @@ struct source_options {
     bool insecure;               /* do not verify TLS certificates */
 };
 
+#define SOURCE_LATENCY_BUCKETS 18u
+
 struct source_stats {
     uint64_t requests;  /* sent to the server, or reads of the local file */
     uint64_t bytes;     /* payload received */
-    uint64_t errors;
+    uint64_t errors;    /* reads that failed */
     uint64_t connections;
+    uint64_t retries;   /* requests sent again for the same read */
+    uint64_t failovers; /* reads that another place was asked for */
+    uint64_t in_flight; /* reads begun and not done; returns to 0 */
+    uint64_t oldest_ms; /* how long the oldest of these has taken so far */
+    /* Reads that were done within less than 2^i ms (and not less than 2^(i-1)); the last bucket has
+     * all that took longer. */
+    uint64_t latency[SOURCE_LATENCY_BUCKETS];
 };
 
 /*
@@ -88,6 +116,9 @@ void source_start(struct source *s, struct source_read *read);
  * blocks. The caller must know that DONE has not been called yet. */
 void source_cancel(struct source *s, struct source_read *read);
 
+/* Somebody waits for READ now: ends SOURCE_READ_LOW. Same rule as for source_cancel(); never blocks. */
+void source_promote(struct source *s, struct source_read *read);
+
 /* Blocking convenience for opening and for tools. */
 int source_read_sync(struct source *s, uint64_t offset, void *buf, size_t len, struct err *e)
     must_check;
@@ -106,6 +137,7 @@ struct source_ops {
                 struct source **out, struct err *e);
     void (*start)(struct source *s, struct source_read *read);
     void (*cancel)(struct source *s, struct source_read *read); /* NULL: reads cannot wait */
+    void (*promote)(struct source *s, struct source_read *read); /* NULL: no read stands back */
     void (*drop_head)(struct source *s);                        /* NULL: has none */
     void (*get_stats)(struct source *s, struct source_stats *out);
     void (*close)(struct source *s);

@@ -49,6 +49,7 @@ static const struct {
     [ERR_MOUNT] = { "mount", EIO },
     [ERR_BUSY] = { "busy", EBUSY },
     [ERR_OLD_VERSION] = { "old-version", ESTALE },
+    [ERR_OFFLINE] = { "offline", EIO },
 };
 
 const char *err_kind_name(enum err_kind kind)

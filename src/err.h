@@ -54,6 +54,7 @@ enum err_kind {
     ERR_MOUNT,           /* the mount could not be made */
     ERR_BUSY,            /* in use: mount point occupied, file locked */
     ERR_OLD_VERSION,     /* changes need a version of the package that cannot be had */
+    ERR_OFFLINE,         /* not at hand, and no server is to be asked */
     ERR_KIND_COUNT
 };
 

@@ -23,7 +23,7 @@ static void exitcode_numbers_do_not_change(void)
         { ERR_AUTH, 7 },           { ERR_MOUNT, 8 },          { ERR_BUSY, 8 },
         { ERR_GUID_MISMATCH, 9 },  { ERR_XML, 10 },           { ERR_XML_ENTITY, 10 },
         { ERR_NO_CODEBASE, 10 },   { ERR_EMPTY_HREF, 10 },    { ERR_CANCELLED, 130 },
-        { ERR_UNSAFE_PATH, 1 },    { ERR_OLD_VERSION, 11 },
+        { ERR_UNSAFE_PATH, 1 },    { ERR_OLD_VERSION, 11 },   { ERR_OFFLINE, 6 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(promised); i++)

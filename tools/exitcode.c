@@ -20,7 +20,8 @@ static const struct exitcode_row rows[] = {
     { EXITCODE_DAMAGED, "The package is damaged: truncated, inconsistent, or a block or checksum "
                         "does not match." },
     { EXITCODE_NETWORK, "The network or the server failed: connection, timeout, TLS or an "
-                        "unexpected HTTP reply." },
+                        "unexpected HTTP reply; or data is not cached and the network is not to be "
+                        "used." },
     { EXITCODE_DENIED, "Permission denied, or the server rejected the credentials." },
     { EXITCODE_MOUNT, "The mount could not be made or undone, or the mount point or the overlay is in "
                       "use." },
@@ -73,6 +74,7 @@ static const unsigned char codes[ERR_KIND_COUNT] = {
     [ERR_MOUNT] = EXITCODE_MOUNT,
     [ERR_BUSY] = EXITCODE_MOUNT,
     [ERR_OLD_VERSION] = EXITCODE_OLD_VERSION,
+    [ERR_OFFLINE] = EXITCODE_NETWORK,
 };
 
 const struct exitcode_row *exitcode_table(size_t *count)
