@@ -62,6 +62,38 @@ int source_open(const char *location, const struct source_options *o, size_t hea
     return no_source(location, e);
 }
 
+/* END is called with the lock held: the opening thread cannot leave, and free ARG, meanwhile. */
+void source_opening_cancel(struct source_opening *o)
+{
+    pthread_mutex_lock(&o->lock);
+    bool first = !o->cancelled;
+    o->cancelled = true;
+    if (first && o->end)
+        o->end(o->arg);
+    pthread_mutex_unlock(&o->lock);
+}
+
+void source_opening_enter(struct source_opening *o, void (*end)(void *arg), void *arg)
+{
+    if (!o)
+        return;
+    pthread_mutex_lock(&o->lock);
+    o->end = end;
+    o->arg = arg;
+    if (o->cancelled)
+        end(arg);
+    pthread_mutex_unlock(&o->lock);
+}
+
+void source_opening_leave(struct source_opening *o)
+{
+    if (!o)
+        return;
+    pthread_mutex_lock(&o->lock);
+    o->end = NULL;
+    pthread_mutex_unlock(&o->lock);
+}
+
 void source_close(struct source *s)
 {
     if (!s)

@@ -11,6 +11,7 @@
 #ifndef FETCH_SOURCE_H
 #define FETCH_SOURCE_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 #include "src/compiler.h"
@@ -50,6 +51,23 @@ struct source_read {
 };
 
 /*
+ * Lets another thread end a source_open() that is under way: it then soon fails with ERR_CANCELLED.
+ * That of a file cannot be ended: the kernel decides how long a path takes. For one opening; must
+ * live until source_open() has returned.
+ */
+struct source_opening {
+    pthread_mutex_t lock;
+    bool cancelled;         /* lock */
+    void (*end)(void *arg); /* lock; the implementation's, NULL while there is nothing to end */
+    void *arg;              /* lock */
+};
+
+#define SOURCE_OPENING_INIT { .lock = PTHREAD_MUTEX_INITIALIZER }
+
+/* Any thread, before, during or after the opening. Never blocks. */
+void source_opening_cancel(struct source_opening *o);
+
+/*
  * How to reach things; strings are borrowed during source_open() and copied. No credential is ever
  * taken from argv or from a URL: they are SFTFS_HTTP_USER and SFTFS_HTTP_PASSWORD in the environment
  * (for the host of the URL only), or else the netrc file's entry for the host that asks.
@@ -71,6 +89,8 @@ struct source_options {
                                     * which sends the password in clear text */
     const char *unc_map;         /* "\\server\share=/dir" pairs separated by ';', for UNC paths */
     bool insecure;               /* do not verify TLS certificates */
+    bool once;                   /* while opening: as SOURCE_READ_ONCE */
+    struct source_opening *opening; /* used by source_open() only; NULL: nobody ends it */
 };
 
 #define SOURCE_LATENCY_BUCKETS 18u
@@ -143,6 +163,11 @@ struct source_ops {
     void (*close)(struct source *s);
     bool immediate;
 };
+
+/* While it waits in open(), an implementation lets END(ARG) be called, from any thread and once at
+ * the most; at once, if the opening has been ended already. END must not block. O may be NULL. */
+void source_opening_enter(struct source_opening *o, void (*end)(void *arg), void *arg);
+void source_opening_leave(struct source_opening *o);
 
 /* The first member of every implementation's own struct. */
 struct source {

@@ -196,6 +196,8 @@ static int new_source(const char *location, const struct source_options *o,
 
 /* Where the opening thread waits for the first reply. */
 struct opening {
+    struct source *source;
+    struct source_read *read;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool done; /* lock */
@@ -216,17 +218,36 @@ static void on_opened(struct source_read *read, int status, const struct err *e)
     pthread_mutex_unlock(&o->lock);
 }
 
-/* Asks for the first LEN bytes into BUF and waits: not for ever, a request has its deadline. */
-static int request_head(struct http_source *s, uint8_t *buf, size_t len, struct err *e)
-{
-    struct opening o = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-    struct source_read read = { .len = len, .buf = buf, .done = on_opened, .arg = &o };
+static void http_cancel(struct source *s, struct source_read *read);
 
+/* The caller wants no answer any more. */
+static void end_opening(void *arg)
+{
+    struct opening *o = arg;
+
+    pthread_mutex_lock(&o->lock);
+    if (!o->done)
+        http_cancel(o->source, o->read);
+    pthread_mutex_unlock(&o->lock);
+}
+
+/* Asks for the first LEN bytes into BUF and waits: not for ever, a request has its deadline. */
+static int request_head(struct http_source *s, const struct source_options *options, uint8_t *buf,
+                        size_t len, struct err *e)
+{
+    struct source_read read = { .flags = options->once ? SOURCE_READ_ONCE : 0, .len = len,
+                                .buf = buf, .done = on_opened };
+    struct opening o = { .source = &s->base, .read = &read, .lock = PTHREAD_MUTEX_INITIALIZER,
+                         .changed = PTHREAD_COND_INITIALIZER };
+
+    read.arg = &o;
     http_loop_submit(s, &read, true);
+    source_opening_enter(options->opening, end_opening, &o);
     pthread_mutex_lock(&o.lock);
     while (!o.done)
         pthread_cond_wait(&o.changed, &o.lock);
     pthread_mutex_unlock(&o.lock);
+    source_opening_leave(options->opening);
     pthread_cond_destroy(&o.changed);
     pthread_mutex_destroy(&o.lock);
     if (o.status && e)
@@ -241,14 +262,16 @@ static int http_open(const char *location, const struct source_options *o, size_
     struct http_source *s = NULL;
     size_t len = head_bytes ? head_bytes : 1;
 
-    int r = new_source(location, o ? o : &none, &s, e);
+    if (!o)
+        o = &none;
+    int r = new_source(location, o, &s, e);
     if (r)
         return r;
     uint8_t *head = malloc(len);
     r = head ? http_loop_start(s, e) : err_nomem(e);
     if (r)
         goto free_all;
-    r = request_head(s, head, len, e);
+    r = request_head(s, o, head, len, e);
     if (r) {
         http_loop_stop(s);
         goto free_all;
