@@ -13,6 +13,8 @@ libsftfetch_a_SOURCES = \
 	fetch/curl_library.h \
 	fetch/decoders.c \
 	fetch/decoders.h \
+	fetch/dsft_open.c \
+	fetch/dsft_open.h \
 	fetch/engine.c \
 	fetch/engine.h \
 	fetch/engine_impl.h \

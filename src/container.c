@@ -10,10 +10,12 @@
 #include <string.h>
 
 #include "src/container_format.h"
+#include "src/dsft.h"
 #include "src/sft_read.h"
 
 static const struct container_format *const formats[] = {
     &container_sft,
+    &container_dsft,
 };
 
 /* A format that asks for more ranges than this is going round in circles. */

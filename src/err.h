@@ -53,7 +53,7 @@ enum err_kind {
     ERR_UNSAFE_PATH,     /* would write outside the target directory */
     ERR_MOUNT,           /* the mount could not be made */
     ERR_BUSY,            /* in use: mount point occupied, file locked */
-    ERR_OLD_VERSION,     /* changes need a version of the package that cannot be had */
+    ERR_OLD_VERSION,     /* a version of the package is needed that cannot be had */
     ERR_OFFLINE,         /* not at hand, and no server is to be asked */
     ERR_KIND_COUNT
 };

@@ -5,6 +5,8 @@ noinst_LIBRARIES += libsft.a
 libsft_a_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
 libsft_a_CFLAGS = $(AM_CFLAGS)
 libsft_a_SOURCES = \
+	src/block_match.c \
+	src/block_match.h \
 	src/codec.c \
 	src/codec.h \
 	src/compiler.h \
@@ -13,6 +15,8 @@ libsft_a_SOURCES = \
 	src/container_describe.c \
 	src/container_format.h \
 	src/cursor.h \
+	src/dsft.c \
+	src/dsft.h \
 	src/err.c \
 	src/err.h \
 	src/fold.c \

@@ -20,17 +20,11 @@
 static bool sft_probe(const struct container_input *in)
 {
     const uint8_t *tag = container_input_at(in, 0, SFT_TAG_LEN);
-    return tag &&
-           (!memcmp(tag, SFT_TAG_SMFF, SFT_TAG_LEN) || !memcmp(tag, SFT_TAG_DSFT, SFT_TAG_LEN));
+    return tag && !memcmp(tag, SFT_TAG_SMFF, SFT_TAG_LEN);
 }
 
 static int check_mark(const struct container_input *in, struct err *e)
 {
-    const uint8_t *tag = container_input_at(in, 0, SFT_TAG_LEN);
-    if (tag && !memcmp(tag, SFT_TAG_DSFT, SFT_TAG_LEN))
-        return err_at(e, ERR_UNSUPPORTED, SFT_TAG_DSFT, 0,
-                      "a differential SFT (it begins with a DSFT section); only whole packages can "
-                      "be read by this version");
     const uint8_t *mark = container_input_at(in, SFT_SECTION_SIZE, SFT_MARK_LEN);
     if (!mark)
         return err_at(e, ERR_TRUNCATED, SFT_TAG_SMFF, in->size,
@@ -268,7 +262,7 @@ static int load_all(struct sft_parse *s, struct err *e)
             return err_at(e, ERR_CORRUPT, sec->tag, 0, "section SMFF occurs twice");
         if (!strcmp(sec->tag, SFT_TAG_DSFT))
             return err_at(e, ERR_UNSUPPORTED, sec->tag, 0,
-                          "differential SFTs cannot be read by this version");
+                          "a DSFT section inside a whole package");
         if (!to && (sec->flags & SFT_SECTION_CRITICAL))
             return err_at(e, ERR_UNSUPPORTED, sec->tag, 0,
                           "section %s is unknown to this version and marked critical", sec->tag);

@@ -133,12 +133,21 @@ void sft_put_section(struct sft_buf *b, const struct sft_section *s)
     sft_put_bytes(b, s->sha256, sizeof s->sha256);
 }
 
+static enum sft_mark check_mark(const uint8_t *mark, const char *ours, const char *family)
+{
+    if (!memcmp(mark, ours, SFT_MARK_LEN))
+        return SFT_MARK_OURS;
+    return memcmp(mark, family, strlen(family)) ? SFT_MARK_FOREIGN : SFT_MARK_NEWER;
+}
+
 enum sft_mark sft_check_mark(const uint8_t *mark)
 {
-    if (!memcmp(mark, SFT_MARK, SFT_MARK_LEN))
-        return SFT_MARK_OURS;
-    return memcmp(mark, SFT_MARK_FAMILY, strlen(SFT_MARK_FAMILY)) ? SFT_MARK_FOREIGN
-                                                                  : SFT_MARK_NEWER;
+    return check_mark(mark, SFT_MARK, SFT_MARK_FAMILY);
+}
+
+enum sft_mark sft_check_dsft_mark(const uint8_t *mark)
+{
+    return check_mark(mark, SFT_DSFT_MARK, SFT_DSFT_MARK_FAMILY);
 }
 
 bool sft_read_smff(struct cursor *c, struct sft_smff *out)
@@ -169,6 +178,44 @@ void sft_put_smff(struct sft_buf *b, const struct sft_smff *s)
     sft_put_le(b, s->features, 4);
     put_zeros(b, 20);
     sft_put_bytes(b, s->root_hash, sizeof s->root_hash);
+}
+
+bool sft_read_dsft(struct cursor *c, struct sft_dsft *out)
+{
+    *out = (struct sft_dsft){ .features = 0 };
+    (void)cursor_bytes(c, SFT_MARK_LEN); /* judged by sft_check_dsft_mark() */
+    out->file_bytes = cursor_u64(c);
+    out->metadata_bytes = cursor_u64(c);
+    out->target_bytes = cursor_u64(c);
+    copy_bytes(c, out->package_guid.b, sizeof out->package_guid.b);
+    copy_bytes(c, out->base_guid.b, sizeof out->base_guid.b);
+    copy_bytes(c, out->target_guid.b, sizeof out->target_guid.b);
+    out->base_number = cursor_u32(c);
+    out->target_number = cursor_u32(c);
+    out->first_block = cursor_u32(c);
+    out->block_count = cursor_u32(c);
+    out->features = cursor_u32(c);
+    (void)cursor_bytes(c, 20); /* reserved */
+    copy_bytes(c, out->root_hash, sizeof out->root_hash);
+    return !c->failed;
+}
+
+void sft_put_dsft(struct sft_buf *b, const struct sft_dsft *d)
+{
+    sft_put_bytes(b, SFT_DSFT_MARK, SFT_MARK_LEN);
+    sft_put_le(b, d->file_bytes, 8);
+    sft_put_le(b, d->metadata_bytes, 8);
+    sft_put_le(b, d->target_bytes, 8);
+    sft_put_bytes(b, d->package_guid.b, sizeof d->package_guid.b);
+    sft_put_bytes(b, d->base_guid.b, sizeof d->base_guid.b);
+    sft_put_bytes(b, d->target_guid.b, sizeof d->target_guid.b);
+    sft_put_le(b, d->base_number, 4);
+    sft_put_le(b, d->target_number, 4);
+    sft_put_le(b, d->first_block, 4);
+    sft_put_le(b, d->block_count, 4);
+    sft_put_le(b, d->features, 4);
+    put_zeros(b, 20);
+    sft_put_bytes(b, d->root_hash, sizeof d->root_hash);
 }
 
 bool sft_is_block_size(uint32_t size)

@@ -21,7 +21,7 @@
 
 /* --- section tags ----------------------------------------------------------------------------- */
 
-#define SFT_TAG_DSFT "DSFT" /* differential SFT: recognised, not supported */
+#define SFT_TAG_DSFT "DSFT" /* header of a differential SFT, first */
 #define SFT_TAG_SMFF "SMFF" /* header of the file, first */
 #define SFT_TAG_PROP "PROP" /* block size, codec, names */
 #define SFT_TAG_INDX "INDX" /* block table */
@@ -110,6 +110,34 @@ enum sft_mark sft_check_mark(const uint8_t *mark);
 /* The payload, mark included (not judged). False when fewer bytes are left. */
 bool sft_read_smff(struct cursor *c, struct sft_smff *out) must_check;
 void sft_put_smff(struct sft_buf *b, const struct sft_smff *s);
+
+/* --- DSFT: the header of a differential SFT --------------------------------------------------- */
+
+#define SFT_DSFT_MARK        "sftfs differ 1\r\n" /* of SFT_MARK_LEN bytes, where SMFF has its own */
+#define SFT_DSFT_MARK_FAMILY "sftfs differ "
+#define SFT_DSFT_SIZE        160u
+#define SFT_DSFT_FIXED_SIZE  (SFT_SECTION_SIZE + SFT_DSFT_SIZE)
+
+struct sft_dsft {
+    uint64_t file_bytes;     /* of the differential SFT */
+    uint64_t metadata_bytes; /* of the new version, as in its SFT; they follow this header */
+    uint64_t target_bytes;   /* length of the new version's SFT */
+    struct guid package_guid;
+    struct guid base_guid;   /* of the version that must be there already */
+    struct guid target_guid; /* of the new version */
+    uint32_t base_number;
+    uint32_t target_number;
+    uint32_t first_block; /* blocks [first_block, first_block + block_count) follow the metadata */
+    uint32_t block_count;
+    uint32_t features;     /* none defined: a reader refuses any bit */
+    uint8_t root_hash[32]; /* of the new version */
+};
+
+enum sft_mark sft_check_dsft_mark(const uint8_t *mark);
+
+/* As sft_read_smff() and sft_put_smff(). */
+bool sft_read_dsft(struct cursor *c, struct sft_dsft *out) must_check;
+void sft_put_dsft(struct sft_buf *b, const struct sft_dsft *d);
 
 /* --- PROP ------------------------------------------------------------------------------------- */
 

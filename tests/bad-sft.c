@@ -571,7 +571,7 @@ static void section_rows(struct table *t)
     extra_payload(t, SFT_TAG_DICT, SFT_SECTION_CRITICAL, "seven b", 7, ERR_CORRUPT, "DICT-short");
     extra_payload(t, SFT_TAG_DICT, SFT_SECTION_CRITICAL, "", 0, ERR_CORRUPT, "DICT-empty");
     extra_section(t, SFT_TAG_DICT, SFT_SECTION_CRITICAL, ANY_OK, "DICT-not-used");
-    retagged(t, SFT_TAG_SMFF, SFT_TAG_DSFT, ERR_UNSUPPORTED, "DSFT-first");
+    retagged(t, SFT_TAG_SMFF, SFT_TAG_DSFT, ERR_FOREIGN_LAYOUT, "DSFT-first");
     retagged(t, SFT_TAG_SMFF, "SMFG", ERR_NOT_A_PACKAGE, "SMFF-missing");
     clear_critical(t, SFT_TAG_PROP, "PROQ", ERR_CORRUPT, "PROP-missing");
     clear_critical(t, SFT_TAG_INDX, "INDY", ERR_CORRUPT, "INDX-missing");

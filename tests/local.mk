@@ -22,6 +22,7 @@ EXTRA_DIST += \
 	tests/install.sh \
 	tests/installed.sh \
 	tests/it-010-pack.sh \
+	tests/it-012-diff.sh \
 	tests/it-020-http-odd.sh \
 	tests/it-021-http-nginx.sh \
 	tests/it-022-http-apache.sh \
@@ -56,11 +57,13 @@ if HAVE_CUNIT
 unit_tests = \
 	tests/test-attr \
 	tests/test-bad-sft \
+	tests/test-block-match \
 	tests/test-cli \
 	tests/test-codec \
 	tests/test-connection \
 	tests/test-container \
 	tests/test-cursor \
+	tests/test-dsft \
 	tests/test-engine \
 	tests/test-engine-threads \
 	tests/test-err \
@@ -301,7 +304,16 @@ tests_test_container_SOURCES = tests/test-container.c tests/unit.h $(make_sft_so
 
 # Damaged and hostile packages, for the table test and as seeds of the fuzzer.
 bad_sft_sources = tests/bad-sft.c tests/bad-sft.h $(make_sft_sources)
+bad_dsft_sources = tests/bad-dsft.c tests/bad-dsft.h $(bad_sft_sources)
 walk_sources = tests/walk-package.c tests/walk-package.h
+
+tests_test_dsft_CPPFLAGS = $(unit_cppflags)
+tests_test_dsft_LDADD = $(unit_ldadd)
+tests_test_dsft_SOURCES = tests/test-dsft.c tests/unit.h $(bad_dsft_sources)
+
+tests_test_block_match_CPPFLAGS = $(unit_cppflags)
+tests_test_block_match_LDADD = $(unit_ldadd)
+tests_test_block_match_SOURCES = tests/test-block-match.c tests/unit.h $(make_sft_sources)
 
 tests_test_bad_sft_CPPFLAGS = $(unit_cppflags)
 tests_test_bad_sft_LDADD = $(unit_ldadd)
@@ -314,6 +326,7 @@ dist_check_SCRIPTS += tests/fuzz/replay.sh
 TESTS += tests/fuzz/replay.sh
 check_PROGRAMS += \
 	tests/fuzz/fuzz-container \
+	tests/fuzz/fuzz-dsft \
 	tests/fuzz/fuzz-href \
 	tests/fuzz/fuzz-manifest \
 	tests/fuzz/fuzz-osd \
@@ -337,6 +350,11 @@ tests_fuzz_fuzz_container_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_container_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_container_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_container_SOURCES = tests/fuzz/fuzz-container.c tests/fuzz/fuzz.h $(walk_sources)
+
+tests_fuzz_fuzz_dsft_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_dsft_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_dsft_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_dsft_SOURCES = tests/fuzz/fuzz-dsft.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_href_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_href_LDFLAGS = $(fuzz_ldflags)
@@ -370,7 +388,7 @@ tests_fuzz_fuzz_overlay_map_SOURCES = tests/fuzz/fuzz-overlay-map.c tests/fuzz/f
 
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_make_seeds_LDADD = $(LIBSFTOVERLAY) $(LIBSFT)
-tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_sft_sources)
+tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_dsft_sources)
 
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
 tests_test_package_builder_LDADD = $(unit_ldadd)

@@ -297,6 +297,7 @@ static int write_image(struct maker *m, struct made_sft *out, struct err *e)
         versions[i] = (struct package_version){ .number = i + 1, .created = TIME_BASE };
         make_guid("version", i + 1, &versions[i].guid);
     }
+    versions[number - 1].first_new_block = m->o->kept_blocks;
     for (unsigned i = 0; i < ARRAY_LEN(sds); i++) {
         sds[i] = sd_bytes;
         sd_lens[i] = 20 + i;

@@ -43,6 +43,7 @@ struct make_options {
     size_t dictionary_len;
     const char *name;        /* NULL = "Example" */
     uint32_t version_number; /* 0 = 1; a history of so many versions is written */
+    uint32_t kept_blocks;    /* blocks that were there before the last of them */
     unsigned sd_count;       /* so many security descriptors, of 20 + i bytes */
 };
 

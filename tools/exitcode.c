@@ -29,9 +29,10 @@ static const struct exitcode_row rows[] = {
                               "that the overlay belongs to." },
     { EXITCODE_DOCUMENT, "The OSD or manifest is not usable: not well-formed, or without a "
                          "CODEBASE or HREF." },
-    { EXITCODE_OLD_VERSION, "Changes in the overlay cannot be carried over to this version of the "
-                            "package without the version they were made with; nothing was "
-                            "changed." },
+    { EXITCODE_OLD_VERSION,
+      "Another version of the package is needed and not at hand: the one that changes in the overlay "
+      "were made with, which cannot be carried over without it, or the one that a differential SFT "
+      "goes with. Nothing was changed." },
     { EXITCODE_INTERRUPTED, "Interrupted." },
 };
 

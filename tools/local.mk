@@ -32,6 +32,8 @@ bin_PROGRAMS += sft
 sft_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS) $(ARCHIVE_CFLAGS)
 sft_LDADD = libsfttools.a $(LIBSFTOVERLAY) $(LIBSFTFETCH) $(LIBSFT) $(ARCHIVE_LIBS)
 sft_SOURCES = \
+	tools/block_copy.c \
+	tools/block_copy.h \
 	tools/dos_attributes.c \
 	tools/dos_attributes.h \
 	tools/overlay_apply.c \
@@ -73,11 +75,13 @@ sft_SOURCES = \
 	tools/sft_cat.c \
 	tools/sft_common.c \
 	tools/sft_common.h \
+	tools/sft_diff.c \
 	tools/sft_extract.c \
 	tools/sft_info.c \
 	tools/sft_ls.c \
 	tools/sft_overlay.c \
 	tools/sft_pack.c \
+	tools/sft_patch.c \
 	tools/sft_tree.c \
 	tools/sft_verify.c \
 	$(NULL)

@@ -4,6 +4,9 @@
 
 #include "tools/sft_common.h"
 
+#include <string.h>
+
+#include "fetch/dsft_open.h"
 #include "fetch/open.h"
 
 int sft_common_option(struct sft_input *in, struct cli *cli, int id)
@@ -31,6 +34,24 @@ enum exitcode sft_open(struct sft_input *in, const char *location)
     if (package_open(location, &in->connection, &in->source, &in->package, &e))
         return report_error(&in->report, location, &e);
     return EXITCODE_OK;
+}
+
+enum exitcode sft_open_either(struct sft_input *in, const char *location)
+{
+    struct err e = { 0 };
+    int rc;
+
+    in->location = location;
+    rc = package_open(location, &in->connection, &in->source, &in->package, &e);
+    /* What begins like a differential SFT is opened again as one, which says more if it is damaged. */
+    if (rc && !strcmp(e.section, SFT_TAG_DSFT)) {
+        struct err why = { 0 };
+        rc = dsft_open(location, &in->connection, &in->source, &in->dsft, &in->package, &why);
+        in->differential = !rc;
+        if (rc && why.kind != ERR_NOT_A_PACKAGE)
+            e = why;
+    }
+    return rc ? report_error(&in->report, location, &e) : EXITCODE_OK;
 }
 
 enum progress_mode sft_progress(const struct sft_input *in)

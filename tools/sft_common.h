@@ -10,6 +10,7 @@
 
 #include "fetch/engine.h"
 #include "fetch/source.h"
+#include "src/dsft.h"
 #include "src/package.h"
 #include "tools/cli.h"
 #include "tools/connection.h"
@@ -29,6 +30,8 @@ struct sft_input {
     struct source *source;   /* owned */
     struct package *package; /* owned */
     struct engine *engine;   /* owned; NULL before sft_start_engine() */
+    bool differential;       /* SOURCE is a differential SFT: PACKAGE is what it leads to ... */
+    struct sft_dsft dsft;    /* ... and this its header */
 };
 
 #define SFT_INPUT_INIT { .report = { .program = "sft" } }
@@ -38,6 +41,9 @@ int sft_common_option(struct sft_input *in, struct cli *cli, int id) must_check;
 
 /* Opens LOCATION (borrowed). EXITCODE_OK, or another code after a message. */
 enum exitcode sft_open(struct sft_input *in, const char *location) must_check;
+
+/* The same, and a differential SFT will do too. */
+enum exitcode sft_open_either(struct sft_input *in, const char *location) must_check;
 enum progress_mode sft_progress(const struct sft_input *in);
 enum exitcode sft_start_engine(struct sft_input *in) must_check;
 void sft_close(struct sft_input *in);

@@ -173,6 +173,75 @@ static void print_text(const struct sft_input *in)
     print_versions(info);
 }
 
+/* A differential SFT: which version it takes to which, and how much of it there is. */
+static void print_differential_json(const struct sft_input *in)
+{
+    const struct package_info *info = package_info(in->package);
+    const struct sft_dsft *h = &in->dsft;
+    struct json j = json_begin(stdout);
+
+    json_object(&j, NULL);
+    json_string(&j, "source", source_name(in->source));
+    json_string(&j, "format", "dsft");
+    json_string(&j, "name", info->name);
+    json_guid(&j, "package_guid", &h->package_guid);
+    json_object(&j, "base");
+    json_uint(&j, "number", h->base_number);
+    json_guid(&j, "guid", &h->base_guid);
+    json_close_object(&j);
+    json_object(&j, "target");
+    json_uint(&j, "number", h->target_number);
+    json_guid(&j, "guid", &h->target_guid);
+    json_filetime(&j, "created", info->created);
+    json_uint(&j, "blocks", info->block_count);
+    json_uint(&j, "container_bytes", h->target_bytes);
+    json_hex(&j, "root_hash", h->root_hash, sizeof h->root_hash);
+    json_close_object(&j);
+    json_uint(&j, "first_block", h->first_block);
+    json_uint(&j, "blocks", h->block_count);
+    json_uint(&j, "metadata_bytes", h->metadata_bytes);
+    json_uint(&j, "bytes", h->file_bytes);
+    json_close_object(&j);
+    json_end(&j); /* report_finish() looks */
+}
+
+static void line_version(const char *label, uint32_t number, const struct guid *guid)
+{
+    char text[GUID_TEXT_SIZE];
+
+    guid_format(guid, text);
+    (void)printf("%-18s%" PRIu32 "  %s\n", label, number, text);
+}
+
+static void print_differential_text(const struct sft_input *in)
+{
+    const struct package_info *info = package_info(in->package);
+    const struct sft_dsft *h = &in->dsft;
+    char guid[GUID_TEXT_SIZE];
+
+    line_text("Source:", source_name(in->source));
+    line_text("Name:", info->name);
+    line_text("Format:", "dsft (differential SFT)");
+    guid_format(&h->package_guid, guid);
+    line_text("Package GUID:", guid);
+    line_version("Old version:", h->base_number, &h->base_guid);
+    line_version("New version:", h->target_number, &h->target_guid);
+    line_time("Created:", info->created);
+    (void)printf("%-18s%" PRIu32 " of %" PRIu32 ", from number %" PRIu32 " on\n", "Blocks:",
+                 h->block_count, info->block_count, h->first_block);
+    line_bytes("Metadata:", h->metadata_bytes);
+    line_bytes("Length:", h->file_bytes);
+    line_bytes("Whole package:", h->target_bytes);
+}
+
+static void print(const struct sft_input *in)
+{
+    if (in->differential)
+        (in->report.json ? print_differential_json : print_differential_text)(in);
+    else
+        (in->report.json ? print_json : print_text)(in);
+}
+
 static void describe_line(void *arg, const char *text)
 {
     struct json *j = arg;
@@ -242,11 +311,9 @@ static int run(int argc, char **argv)
     if (want_sections) {
         status = sections(&in, cli.operands[0]);
     } else {
-        status = sft_open(&in, cli.operands[0]);
-        if (status == EXITCODE_OK && in.report.json)
-            print_json(&in);
-        else if (status == EXITCODE_OK)
-            print_text(&in);
+        status = sft_open_either(&in, cli.operands[0]);
+        if (status == EXITCODE_OK)
+            print(&in);
     }
     sft_close(&in);
     return (int)report_finish(&in.report, status);

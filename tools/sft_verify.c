@@ -63,11 +63,23 @@ static void put_path(const struct package *p, uint32_t node)
     text_put(stdout, path ? path : "?");
 }
 
+/* How many blocks SOURCE has, and their stored bytes. */
+static uint32_t block_count(const struct sft_input *in, uint64_t *bytes)
+{
+    const struct package_info *info = package_info(in->package);
+
+    *bytes = in->differential ? in->dsft.file_bytes - DSFT_HEAD_BYTES - in->dsft.metadata_bytes
+                              : info->stored_bytes;
+    return in->differential ? in->dsft.block_count : info->block_count;
+}
+
 static void print_text(const struct verify_run *v)
 {
     const struct package *p = v->in->package;
     const struct package_info *info = package_info(p);
     char size[TEXT_SIZE_SIZE];
+    uint64_t bytes;
+    uint32_t blocks = block_count(v->in, &bytes);
 
     for (size_t i = 0; i < v->result.bad_count; i++) {
         const struct verify_block *bad = &v->result.bad[i];
@@ -90,9 +102,9 @@ static void print_text(const struct verify_run *v)
         put_path(p, v->id_nodes[1]);
         (void)putchar('\n');
     }
-    text_size(info->stored_bytes, size);
-    (void)printf("%s: %" PRIu32 " blocks (%s), %" PRIu32 " files", source_name(v->in->source),
-                 info->block_count, size, info->file_count);
+    text_size(bytes, size);
+    (void)printf("%s: %" PRIu32 " blocks (%s), %" PRIu32 " files", source_name(v->in->source), blocks,
+                 size, info->file_count);
     if (v->result.bad_count)
         (void)printf(": %zu bad blocks, %" PRIu64 " files affected\n", v->result.bad_count,
                      v->result.files_affected);
@@ -112,12 +124,15 @@ static void print_json(const struct verify_run *v)
     const struct package *p = v->in->package;
     const struct package_info *info = package_info(p);
     struct json j = json_begin(stdout);
+    uint64_t bytes;
+    uint32_t blocks = block_count(v->in, &bytes);
 
     json_object(&j, NULL);
     json_string(&j, "source", source_name(v->in->source));
+    json_bool(&j, "differential", v->in->differential);
     json_bool(&j, "ok", !v->result.bad_count && !v->duplicate_id);
-    json_uint(&j, "blocks", info->block_count);
-    json_uint(&j, "stored_bytes", info->stored_bytes);
+    json_uint(&j, "blocks", blocks);
+    json_uint(&j, "stored_bytes", bytes);
     json_uint(&j, "files", info->file_count);
     json_uint(&j, "files_affected", v->result.files_affected);
     json_array(&j, "bad_blocks");
@@ -145,14 +160,29 @@ static void print_json(const struct verify_run *v)
     json_end(&j); /* report_finish() looks */
 }
 
+/* The blocks that a differential SFT has, and where. */
+static struct verify_part part_of(const struct sft_input *in)
+{
+    uint32_t first = in->dsft.first_block;
+
+    if (!in->differential)
+        return (struct verify_part){ .first = 0 };
+    if (!in->dsft.block_count)
+        return (struct verify_part){ .first = first };
+    return (struct verify_part){ first, dsft_block_offset(&in->dsft, in->package, first) -
+                                            package_block(in->package, first)->offset };
+}
+
 static enum exitcode verify(struct verify_run *v, unsigned threads)
 {
-    const struct package_info *info = package_info(v->in->package);
+    const struct verify_part part = part_of(v->in);
     struct err e = { 0 };
+    uint64_t bytes;
     int rc;
 
-    v->progress = progress_begin("checked", info->stored_bytes, sft_progress(v->in));
-    rc = verify_blocks(v->in->package, v->in->source, threads, step, v, &v->result, &e);
+    (void)block_count(v->in, &bytes);
+    v->progress = progress_begin("checked", bytes, sft_progress(v->in));
+    rc = verify_part(v->in->package, v->in->source, &part, threads, step, v, &v->result, &e);
     progress_clear(&v->progress);
     if (!rc)
         rc = verify_file_ids(v->in->package, &v->duplicate_id, v->id_nodes, &e);
@@ -188,7 +218,7 @@ static int run(int argc, char **argv)
         return cli_usage_error(&cli, "verify needs one SOURCE");
 
     interrupt_begin(&v.interrupt);
-    status = sft_open(&in, cli.operands[0]);
+    status = sft_open_either(&in, cli.operands[0]);
     if (status == EXITCODE_OK)
         status = verify(&v, (unsigned)threads);
     verify_result_free(&v.result);

@@ -21,6 +21,7 @@ struct verify {
     const struct package *package;
     struct source *source;
     uint32_t block_count;
+    uint64_t moved; /* see struct verify_part */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;    /* a worker ended */
@@ -138,7 +139,8 @@ static void check_singly(struct worker *w, uint32_t first, uint32_t count)
         const struct block *b = package_block(w->v->package, i);
         struct err e = { 0 };
         int rc = b->stored_len
-                     ? source_read_sync(w->v->source, b->offset, w->stored, b->stored_len, &e)
+                     ? source_read_sync(w->v->source, b->offset + w->v->moved, w->stored,
+                                        b->stored_len, &e)
                      : 0;
 
         if (!rc)
@@ -161,7 +163,7 @@ static void *work(void *arg)
         uint64_t base = package_block(v->package, first)->offset;
         struct err e = { 0 };
 
-        if (bytes && source_read_sync(v->source, base, w->stored, bytes, &e)) {
+        if (bytes && source_read_sync(v->source, base + v->moved, w->stored, bytes, &e)) {
             check_singly(w, first, count);
         } else {
             for (uint32_t i = first; i < first + count; i++)
@@ -309,9 +311,20 @@ static int blame_file(const struct package *p, uint32_t file, struct verify_resu
 int verify_blocks(const struct package *p, struct source *source, unsigned threads,
                   verify_step_fn step, void *arg, struct verify_result *out, struct err *e)
 {
+    const struct verify_part all = { .first = 0 };
+
+    return verify_part(p, source, &all, threads, step, arg, out, e);
+}
+
+int verify_part(const struct package *p, struct source *source, const struct verify_part *part,
+                unsigned threads, verify_step_fn step, void *arg, struct verify_result *out,
+                struct err *e)
+{
     struct verify v = {
         .package = p,
         .source = source,
+        .next = part->first,
+        .moved = part->moved,
         .block_count = package_info(p)->block_count,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .changed = PTHREAD_COND_INITIALIZER,

@@ -33,6 +33,13 @@ struct verify_result {
  * than 0 (negative errno, E filled) ends the check. */
 typedef int (*verify_step_fn)(void *arg, uint64_t stored_bytes, struct err *e);
 
+/* Blocks of a package that a source has: those from FIRST on, MOVED bytes (modulo 2^64) behind where
+ * they are in the package. */
+struct verify_part {
+    uint32_t first;
+    uint64_t moved;
+};
+
 /*
  * Checks all blocks with THREADS threads (0: number of processors, at most 8). 0 with *out, also
  * when blocks are bad; a negative errno when the check could not be carried out (network, memory,
@@ -41,6 +48,11 @@ typedef int (*verify_step_fn)(void *arg, uint64_t stored_bytes, struct err *e);
 int verify_blocks(const struct package *p, struct source *source, unsigned threads,
                   verify_step_fn step, void *arg, struct verify_result *out,
                   struct err *e) must_check;
+
+/* The same for the blocks that SOURCE has. */
+int verify_part(const struct package *p, struct source *source, const struct verify_part *part,
+                unsigned threads, verify_step_fn step, void *arg, struct verify_result *out,
+                struct err *e) must_check;
 void verify_result_free(struct verify_result *r);
 
 /* Two nodes of P that have the same file id: true and both, else false. ERR_NO_MEMORY in E. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * make-seeds DIR: writes the binary seeds of the fuzz targets into DIR/NAME/, so that none of them
- * lies in the repository. Good packages of every codec and flag, every row of tests/bad-sft.c, and
- * maps of partial files.
+ * lies in the repository. Good packages of every codec and flag, every row of tests/bad-sft.c,
+ * differential packages likewise, and maps of partial files.
  */
 #include "config.h"
 
@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "fs/overlay/block_map.h"
+#include "tests/bad-dsft.h"
 #include "tests/bad-sft.h"
 #include "tests/make-sft.h"
 
@@ -77,7 +78,7 @@ static int good_seeds(const char *dir)
 }
 
 struct seeds {
-    const char *dir;
+    const char *dir, *target;
     int rc;
 };
 
@@ -87,7 +88,27 @@ static void bad_seed(void *arg, const struct bad_sft *row)
     struct made_sft made = { .data = (uint8_t *)(uintptr_t)row->data, .len = row->len };
     char name[96];
     (void)snprintf(name, sizeof name, "bad-%s", row->name);
-    s->rc |= write_seed(s->dir, name, &made);
+    s->rc |= write_file(s->dir, s->target, name, made.data, made.len);
+}
+
+/* Differential packages against either older version, with and without kept blocks. */
+static int dsft_seeds(const char *dir)
+{
+    static const uint32_t kept[] = { 0, 1, 5 };
+    struct seeds bad = { .dir = dir, .target = "dsft" };
+    int rc = 0;
+
+    for (unsigned i = 0; i < 2 * ARRAY_LEN(kept) && !rc; i++) {
+        struct made_sft sft, dsft;
+        char name[64];
+        if (!dsft_base(kept[i / 2], &sft))
+            return 1;
+        (void)snprintf(name, sizeof name, "good-%u-%u", kept[i / 2], i % 2);
+        rc = make_dsft(&sft, i % 2, &dsft) ? write_file(dir, "dsft", name, dsft.data, dsft.len) : 1;
+        free(sft.data);
+        free(dsft.data);
+    }
+    return rc || !bad_dsft_each(bad_seed, &bad) || bad.rc;
 }
 
 /* Sections that are not encoded are where a fuzzer's changes mean something. */
@@ -101,18 +122,20 @@ static int raw_seed(const char *dir)
 
 int main(int argc, char **argv)
 {
-    char path[4096], maps[4096];
-    if (argc != 2 || snprintf(path, sizeof path, "%s/container", argv[1]) >= (int)sizeof path ||
-        snprintf(maps, sizeof maps, "%s/overlay-map", argv[1]) >= (int)sizeof maps) {
+    static const char *const targets[] = { "container", "dsft", "overlay-map" };
+    char path[4096];
+    if (argc != 2 || strlen(argv[1]) > sizeof path - 64) {
         fprintf(stderr, "usage: make-seeds DIR\n");
         return 2;
     }
     (void)mkdir(argv[1], 0777); /* if they are there, all the better; if not, writing fails */
-    (void)mkdir(path, 0777);
-    (void)mkdir(maps, 0777);
-    struct seeds bad = { .dir = argv[1] };
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", argv[1], targets[i]);
+        (void)mkdir(path, 0777);
+    }
+    struct seeds bad = { .dir = argv[1], .target = "container" };
     if (good_seeds(argv[1]) || raw_seed(argv[1]) || !bad_sft_each(bad_seed, &bad) || bad.rc ||
-        map_seeds(argv[1])) {
+        dsft_seeds(argv[1]) || map_seeds(argv[1])) {
         fprintf(stderr, "make-seeds: cannot write to %s\n", argv[1]);
         return 1;
     }
