@@ -53,10 +53,35 @@ void batch_put(struct batch *b)
     job_put(&b->job);
 }
 
+/* Tells whoever waits for the record. */
+static void fail_flight(struct engine *en, struct flight *f, int status, const struct err *e)
+{
+    if (status != -EINTR)
+        count_up(&en->errors, 1);
+    if (!flight_finish(en, f, status, NULL, e))
+        count_up(&en->ahead_errors, 1);
+}
+
+/* A block that does not decode: what came from a server is asked for again, once past the caches
+ * that may hold something else, then from another place if there is one. */
+static void load_failed(struct batch *b, const struct batch_entry *entry, int status, struct err *e)
+{
+    struct engine *en = b->engine;
+
+    if (e->kind == ERR_BLOCK_HASH && b->io.buf) {
+        count_up(&en->bad_blocks, 1);
+        if (scheduler_retry(en, entry->flight, b->io.place))
+            return;
+        err_wrap(e, "%s", source_name(en->source));
+    }
+    fail_flight(en, entry->flight, status, e);
+}
+
 /* Verifies and decodes one block and answers everybody who waits for it. */
-static void load(struct engine *en, struct workspace *ws, const struct batch_entry *entry,
+static void load(struct batch *b, struct workspace *ws, const struct batch_entry *entry,
                  const uint8_t *stored)
 {
+    struct engine *en = b->engine;
     struct err e;
     uint32_t frame;
     bool framed = frames_claim(en->frames, &frame);
@@ -67,11 +92,9 @@ static void load(struct engine *en, struct workspace *ws, const struct batch_ent
     uint8_t *out = framed ? frames_data(en->frames, frame) : ws->spare;
     int rc = package_decode_block(en->package, entry->block, stored, ws->codec, out, &e);
     if (rc < 0) {
-        /* Place for a second fetch of a block whose hash does not match (ERR_BLOCK_HASH). */
         if (framed)
             frames_abandon(en->frames, frame);
-        count_up(&en->errors, 1);
-        (void)flight_finish(en, entry->flight, rc, NULL, &e); /* whoever waits is told */
+        load_failed(b, entry, rc, &e);
         return;
     }
     count_up(&en->decoded_blocks, 1);
@@ -89,16 +112,20 @@ static void load(struct engine *en, struct workspace *ws, const struct batch_ent
 static void fail_entries(struct batch *b, uint32_t from, uint32_t to, int status,
                          const struct err *e)
 {
-    for (uint32_t i = from; i < to; i++) {
-        if (status != -EINTR)
-            count_up(&b->engine->errors, 1);
-        (void)flight_finish(b->engine, b->entries[i].flight, status, NULL, e); /* all are told */
-    }
+    for (uint32_t i = from; i < to; i++)
+        fail_flight(b->engine, b->entries[i].flight, status, e);
 }
 
-void batch_fail(struct batch *b, int status, const struct err *e)
+void batch_fail(struct batch *b, uint32_t from, int status, const struct err *e)
 {
-    fail_entries(b, 0, b->count, status, e);
+    fail_entries(b, from, b->count, status, e);
+}
+
+size_t batch_entry_end(const struct batch *b, uint32_t i)
+{
+    const struct block *block = package_block(b->engine->package, b->entries[i].block);
+
+    return (size_t)(block->offset + block->stored_len - b->io.offset);
 }
 
 /* End of the group of neighbours that begins with entry FROM: what one read into a staging buffer
@@ -154,7 +181,7 @@ static void read_and_load(struct batch *b, struct workspace *ws, uint32_t from, 
     }
     for (uint32_t i = from; i < to; i++) {
         const struct block *block = package_block(en->package, b->entries[i].block);
-        load(en, ws, &b->entries[i], ws->staging + (block->offset - first->offset));
+        load(b, ws, &b->entries[i], ws->staging + (block->offset - first->offset));
     }
 }
 
@@ -163,7 +190,7 @@ void batch_work(struct batch *b, struct workspace *ws)
     struct engine *en = b->engine;
     uint32_t from = atomic_load_explicit(&b->taken, memory_order_relaxed);
 
-    while (from < b->count) {
+    while (from < atomic_load_explicit(&b->ready, memory_order_acquire)) {
         uint32_t to = b->io.buf ? from + 1 : group_end(b, from);
         if (!atomic_compare_exchange_weak_explicit(&b->taken, &from, to, memory_order_relaxed,
                                                    memory_order_relaxed))
@@ -173,7 +200,7 @@ void batch_work(struct batch *b, struct workspace *ws)
             fail_entries(b, from, to, err_nomem(&e), &e);
         } else if (b->io.buf) {
             const struct block *block = package_block(en->package, b->entries[from].block);
-            load(en, ws, &b->entries[from], b->io.buf + (block->offset - b->io.offset));
+            load(b, ws, &b->entries[from], b->io.buf + (block->offset - b->io.offset));
         } else {
             read_and_load(b, ws, from, to);
         }

@@ -3,8 +3,9 @@
  * A batch: in-flight records that are decoded together, in order of their stored bytes. Any number
  * of threads may work on one at the same time; each takes the next blocks until none is left.
  *
- * The stored bytes come either with one source read that the scheduler makes before (remote), or
- * are read in place, a few neighbours at a time, by whoever decodes them (immediate source).
+ * The stored bytes come either with one source read that the scheduler makes (remote), whose blocks
+ * are decoded as they arrive, or are read in place, a few neighbours at a time, by whoever decodes
+ * them (immediate source).
  */
 #ifndef FETCH_BATCH_H
 #define FETCH_BATCH_H
@@ -24,16 +25,19 @@ struct batch {
     struct job job; /* first member: counted reference, decoding in the pool */
     struct engine *engine;
     _Atomic uint32_t taken;   /* entries before this one belong to some worker */
+    _Atomic uint32_t ready;   /* entries before this one may be taken; remote: written with
+                                 engine.lock, and their flights no longer name this batch */
     uint32_t count;
     uint32_t group_max;       /* immediate: blocks a worker takes at a time */
 
     /* Remote. */
     struct source_read io;    /* io.buf is of engine.transit */
     uint64_t stamp;           /* engine.clock when it was made */
-    bool low;                 /* not for demand */
+    bool low;                 /* engine.lock; not for demand */
     bool cancelled;           /* engine.lock; nobody wants it any more */
     struct batch *prev, *next;    /* engine.lock; engine.reading */
     struct batch *cancel_next;    /* of the thread that cancels */
+    struct batch *promote_next;   /* of the thread that promotes */
     pthread_mutex_t cancel_lock;  /* recursive: the source may complete a read while starting or
                                      cancelling it; what follows is then done after unlocking */
     bool started, returned, cancel_early; /* cancel_lock */
@@ -52,12 +56,21 @@ static inline void batch_add(struct batch *b, struct flight *f)
     b->entries[b->count++] = (struct batch_entry){ .block = f->block, .flight = f };
 }
 
-/* Decodes entries until none is left for this thread; every record taken is finished. WS may be
- * NULL (there was no memory for it): the records then fail. */
+/* Lets workers take all entries: of a batch whose bytes are read in place. */
+static inline void batch_open(struct batch *b)
+{
+    atomic_store_explicit(&b->ready, b->count, memory_order_relaxed);
+}
+
+/* Where the stored bytes of entry I end in a remote batch's buffer. */
+size_t batch_entry_end(const struct batch *b, uint32_t i);
+
+/* Decodes entries that are ready until none is left for this thread; every record taken is finished
+ * or queued again. WS may be NULL (there was no memory for it): the records then fail. */
 void batch_work(struct batch *b, struct workspace *ws);
 
-/* Ends all records of a batch that nobody has begun to work on. */
-void batch_fail(struct batch *b, int status, const struct err *e);
+/* Ends the records of the entries from FROM on, which nobody may take any more. */
+void batch_fail(struct batch *b, uint32_t from, int status, const struct err *e);
 
 void batch_put(struct batch *b);
 

@@ -22,6 +22,7 @@
 #define DECODERS_MAX   8u
 #define STAGING_MAX    (256u * 1024u)
 #define GROUP_BYTES    (128u * 1024u) /* decoding them takes as long as waking a thread */
+#define AHEAD_MIN      (256u * 1024u) /* first window of a reader in order */
 
 /* --- life ------------------------------------------------------------------------------------ */
 
@@ -40,12 +41,16 @@ static int fill_options(struct engine *en, const struct engine_options *o, struc
     }
     if (en->o.decoders > DECODERS_MAX)
         en->o.decoders = DECODERS_MAX;
-    if (!en->o.max_request)
-        en->o.max_request = 1024 * 1024;
+    if (!en->o.max_request || en->o.max_request > ENGINE_SLICE)
+        en->o.max_request = ENGINE_SLICE;
     if (!en->o.merge_gap)
         en->o.merge_gap = 16 * 1024;
     if (!en->o.max_reads)
         en->o.max_reads = 8;
+    if (!en->o.max_low_reads)
+        en->o.max_low_reads = 2;
+    en->o.max_low_reads = (unsigned)min_u64(en->o.max_low_reads,
+                                            max_u64(en->o.max_reads / 2, 1));
     return 0;
 }
 
@@ -54,7 +59,7 @@ static int make_shares(struct engine *en)
 {
     uint32_t block_size = en->info->block_size;
     uint64_t replies = max_u64(en->o.memory / 8, REPLIES_MIN);
-    uint64_t transit = max_u64(en->o.memory / 8, TRANSIT_MIN);
+    uint64_t transit = max_u64(en->o.memory / (en->immediate ? 8 : 6), TRANSIT_MIN);
     uint64_t frame_count = min_u64((en->o.memory - replies - transit) / block_size,
                                    max_u64(en->info->block_count, 1));
     struct decoders_options d = { .block_size = block_size };
@@ -85,11 +90,15 @@ static int make_shares(struct engine *en)
         rc = decoders_new(&d, &en->budget, &en->decoders);
     if (rc)
         return rc;
-    /* Two reads at least must be able to go on side by side. */
+    /* A read for demand must be able to go on beside those that are not. */
     en->o.max_request = (uint32_t)max_u64(
-        min_u64(en->o.max_request, buffers_largest(&en->transit, 2)), STORED_LEN_MAX);
+        min_u64(en->o.max_request, buffers_largest(&en->transit, en->o.max_low_reads + 1)),
+        STORED_LEN_MAX);
     en->group = GROUP_BYTES / block_size;
     en->ahead_max = (uint32_t)max_u64(frame_count / 4, 1);
+    uint32_t window = (uint32_t)min_u64(en->o.readahead / block_size, en->ahead_max);
+    ahead_init(&en->ahead, (uint32_t)max_u64(min_u64(AHEAD_MIN / block_size, window), 1),
+               (uint32_t)max_u64(window, 1));
     return 0;
 }
 
@@ -112,6 +121,7 @@ int engine_new(const struct package *package, struct source *source,
     if (rc)
         goto free_engine;
     if (pthread_mutex_init(&en->lock, NULL) || pthread_mutex_init(&en->admission_lock, NULL) ||
+        pthread_mutex_init(&en->ahead_lock, NULL) ||
         pthread_cond_init(&en->ended, NULL)) {
         rc = err_nomem(e); /* none of them holds anything that would have to be given back */
         goto free_engine;
@@ -128,6 +138,7 @@ free_shares:
     decoders_free(en->decoders);
     frames_free(en->frames);
     (void)pthread_cond_destroy(&en->ended);
+    (void)pthread_mutex_destroy(&en->ahead_lock);
     (void)pthread_mutex_destroy(&en->admission_lock);
     (void)pthread_mutex_destroy(&en->lock);
 free_engine:
@@ -164,6 +175,7 @@ void engine_free(struct engine *en)
     buffers_destroy(&en->transit);
     buffers_destroy(&en->replies);
     (void)pthread_cond_destroy(&en->ended);
+    (void)pthread_mutex_destroy(&en->ahead_lock);
     (void)pthread_mutex_destroy(&en->admission_lock);
     (void)pthread_mutex_destroy(&en->lock);
     free(en);
@@ -178,8 +190,13 @@ bool engine_is_immediate(const struct engine *en)
 
 bool engine_pin(struct engine *en, uint32_t block, struct engine_pin *pin)
 {
-    if (block >= en->info->block_count || !frames_pin(en->frames, block, &pin->frame))
+    if (block >= en->info->block_count)
         return false;
+    enum frames_hit hit = frames_pin(en->frames, block, &pin->frame);
+    if (hit == FRAMES_MISS)
+        return false;
+    if (hit == FRAMES_FIRST_HIT)
+        engine_note_use(en, block, 1);
     pin->data = frames_data(en->frames, pin->frame);
     pin->len = package_block(en->package, block)->len;
     return true;
@@ -235,6 +252,18 @@ void engine_prefetch(struct engine *en, uint32_t first, uint32_t count, enum eng
         scheduler_start_pump(en);
     else if (queued)
         scheduler_dispatch(en);
+}
+
+void engine_note_use(struct engine *en, uint32_t first, uint32_t count)
+{
+    struct block_run run;
+
+    if (!en->o.readahead || en->immediate || pthread_mutex_trylock(&en->ahead_lock))
+        return;
+    bool more = ahead_note(&en->ahead, first, count, &run);
+    pthread_mutex_unlock(&en->ahead_lock);
+    if (more)
+        engine_prefetch(en, run.first, run.count, ENGINE_READAHEAD);
 }
 
 /* --- blocking reads -------------------------------------------------------------------------- */
@@ -328,6 +357,8 @@ void engine_get_stats(struct engine *en, struct engine_stats *out)
         .evicted = frames.evicted,
         .errors = read_counter(&en->errors),
         .cancelled = read_counter(&en->cancelled),
+        .bad_blocks = read_counter(&en->bad_blocks),
+        .ahead_errors = read_counter(&en->ahead_errors),
         .inflight_blocks = inflight,
         .waiting_requests = read_counter(&en->waiting),
         .memory = read_counter(&en->budget.used),

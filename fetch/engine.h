@@ -27,10 +27,16 @@ struct engine;
 struct engine_options {
     uint64_t memory;          /* bytes, ceiling for everything; 0 = 48 MiB; at least 8 MiB */
     unsigned decoders;        /* pool threads; 0 = number of processors, at most 8 */
-    uint32_t max_request;     /* stored bytes one source read may span; 0 = 1 MiB */
+    uint32_t max_request;     /* stored bytes one source read may span; 0 = ENGINE_SLICE */
     uint32_t merge_gap;       /* unwanted stored bytes worth reading between two; 0 = 16 KiB */
     unsigned max_reads;       /* source reads under way at once; 0 = 8 */
+    unsigned max_low_reads;   /* of these, not for demand; 0 = 2 */
+    uint32_t readahead;       /* decoded bytes to fetch ahead of a reader in order at the most; 0 =
+                                 none; of no use with an immediate source */
 };
+
+/* No source read has blocks that begin in different slices of this size of the container. */
+#define ENGINE_SLICE (2u * 1024u * 1024u)
 
 struct engine_stats {
     uint64_t hits, misses;       /* blocks asked for */
@@ -38,6 +44,8 @@ struct engine_stats {
     uint64_t decoded_blocks, decoded_bytes;
     uint64_t evicted;
     uint64_t errors, cancelled;
+    uint64_t bad_blocks;         /* came from the source with a wrong hash */
+    uint64_t ahead_errors;       /* blocks fetched ahead that failed, with nobody waiting */
     uint64_t inflight_blocks, waiting_requests; /* now; both return to 0 */
     uint64_t memory, memory_peak;               /* bytes taken from the budget */
     uint64_t cached_bytes;                      /* of these, frames that hold decoded blocks */
@@ -60,7 +68,8 @@ struct engine_pin {
     uint32_t frame;
 };
 
-/* True and a pin if the block is in memory. Lock-free. Counts a hit; a miss is not counted. */
+/* True and a pin if the block is in memory. Lock-free, but for the first use of a block that was
+ * fetched ahead, which may fetch more ahead. Counts a hit; a miss is not counted. */
 bool engine_pin(struct engine *en, uint32_t block, struct engine_pin *pin);
 void engine_unpin(struct engine *en, struct engine_pin *pin);
 

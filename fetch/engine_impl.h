@@ -9,7 +9,7 @@
  *                        the completion of that read; nobody else ever waits for it
  *   engine.admission_lock
  *   engine.lock          the in-flight records, their queues and waiters, batches under way
- *   leaves: those inside frames, buffers and decoders
+ *   leaves: engine.ahead_lock, only ever tried; those inside frames, buffers and decoders
  */
 #ifndef FETCH_ENGINE_IMPL_H
 #define FETCH_ENGINE_IMPL_H
@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "fetch/ahead.h"
 #include "fetch/budget.h"
 #include "fetch/decoders.h"
 #include "fetch/engine.h"
@@ -60,13 +61,21 @@ struct engine {
     bool admitting;                                      /* admission_lock */
     _Atomic unsigned admission_count;                    /* written under admission_lock */
 
+    pthread_mutex_t ahead_lock;
+    struct ahead ahead; /* ahead_lock */
+
     _Atomic unsigned readers; /* threads from outside that decode in place */
     _Atomic uint64_t misses, joined, decoded_blocks, decoded_bytes, errors, cancelled, waiting;
+    _Atomic uint64_t bad_blocks, ahead_errors;
 };
 
 static inline void count_up(_Atomic uint64_t *counter, uint64_t n)
 {
     (void)atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
+
+/* A reader uses blocks [first, first + count): fetches ahead of it if it goes in order. No lock may
+ * be held. Never blocks. */
+void engine_note_use(struct engine *en, uint32_t first, uint32_t count);
 
 #endif

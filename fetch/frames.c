@@ -103,34 +103,37 @@ uint8_t *frames_data(const struct frames *f, uint32_t frame)
 }
 
 /* Off the hot path: the first use after publication or after the hand passed. */
-static void mark_referenced(struct frames *f, struct frame *fr)
+static enum frames_hit mark_referenced(struct frames *f, struct frame *fr)
 {
     uint32_t old = atomic_exchange_explicit(&fr->mark, MARK_REFERENCED, memory_order_relaxed);
-    if (old & MARK_AHEAD)
-        (void)atomic_fetch_sub_explicit(&f->ahead, 1, memory_order_relaxed);
+    if (!(old & MARK_AHEAD))
+        return FRAMES_HIT;
+    (void)atomic_fetch_sub_explicit(&f->ahead, 1, memory_order_relaxed);
+    return FRAMES_FIRST_HIT;
 }
 
-bool frames_pin(struct frames *f, uint32_t block, uint32_t *frame)
+enum frames_hit frames_pin(struct frames *f, uint32_t block, uint32_t *frame)
 {
+    enum frames_hit hit = FRAMES_HIT;
     uint32_t slot = atomic_load_explicit(&f->map[block], memory_order_acquire);
     if (!slot)
-        return false;
+        return FRAMES_MISS;
     struct frame *fr = &f->frames[slot - 1];
     uint32_t state = atomic_load_explicit(&fr->state, memory_order_relaxed);
     do {
         if (state & EXCLUSIVE)
-            return false;
+            return FRAMES_MISS;
     } while (!atomic_compare_exchange_weak_explicit(&fr->state, &state, state + 1,
                                                     memory_order_acquire, memory_order_relaxed));
     if (atomic_load_explicit(&fr->block, memory_order_relaxed) != block) {
         frames_unpin(f, slot - 1);
-        return false;
+        return FRAMES_MISS;
     }
     if (atomic_load_explicit(&fr->mark, memory_order_relaxed) != MARK_REFERENCED)
-        mark_referenced(f, fr);
+        hit = mark_referenced(f, fr);
     (void)atomic_fetch_add_explicit(&fr->hits, 1, memory_order_relaxed);
     *frame = slot - 1;
-    return true;
+    return hit;
 }
 
 void frames_unpin(struct frames *f, uint32_t frame)

@@ -28,8 +28,14 @@ int frames_new(uint32_t block_count, uint32_t block_size, uint32_t count, struct
 /* Nothing may be pinned or claimed. NULL is fine. */
 void frames_free(struct frames *f);
 
-/* True with a pin on *frame if BLOCK is in memory. Lock-free. Counts a hit. */
-bool frames_pin(struct frames *f, uint32_t block, uint32_t *frame);
+enum frames_hit {
+    FRAMES_MISS = 0,
+    FRAMES_HIT,
+    FRAMES_FIRST_HIT, /* of a block that was marked ahead: what was fetched ahead comes into use */
+};
+
+/* A pin on *frame unless the result is FRAMES_MISS. Lock-free. Counts a hit. */
+enum frames_hit frames_pin(struct frames *f, uint32_t block, uint32_t *frame);
 void frames_unpin(struct frames *f, uint32_t frame);
 
 /* Whether BLOCK is in memory, or was a moment ago. Lock-free; no hit is counted. */

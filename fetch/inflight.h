@@ -45,11 +45,13 @@ struct flight {
     enum flight_state state;
     enum engine_priority prio;
     bool ahead;             /* prefetched; nobody has asked for it so far */
+    uint8_t tries;          /* fetched before, with the wrong bytes */
+    unsigned place;         /* of the source, that the wrong bytes came from */
     uint64_t stamp;         /* engine.clock when it was queued */
     struct flight *chain;   /* hash bucket */
     struct flight *prev, *next; /* queue */
     struct waiter *first, *last;
-    struct batch *batch;    /* the source read that brings it, while that is under way */
+    struct batch *batch;    /* the source read that brings it, until its bytes have arrived */
 };
 
 struct flight_queue {

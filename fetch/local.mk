@@ -5,6 +5,8 @@ noinst_LIBRARIES += libsftfetch.a
 libsftfetch_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
 libsftfetch_a_CFLAGS = $(AM_CFLAGS)
 libsftfetch_a_SOURCES = \
+	fetch/ahead.c \
+	fetch/ahead.h \
 	fetch/batch.c \
 	fetch/batch.h \
 	fetch/budget.c \

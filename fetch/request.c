@@ -137,15 +137,18 @@ void request_answer(struct waiter *w, int status, const uint8_t *block, const st
 
 /* --- running --------------------------------------------------------------------------------- */
 
-/* Copies what is in memory; returns the rest as a list. *settled counts the pieces copied. */
-static struct waiter *copy_hits(struct engine_read *r, uint32_t *settled)
+/* Copies what is in memory; returns the rest as a list. *settled counts the pieces copied; *first_hit
+ * says that some of them had been fetched ahead. */
+static struct waiter *copy_hits(struct engine_read *r, uint32_t *settled, bool *first_hit)
 {
     struct frames *frames = r->engine->frames;
     struct waiter *missing = NULL, **tail = &missing;
 
     for (uint32_t i = 0; i < r->count; i++) {
         struct waiter *w = &r->waiters[i];
-        if (r->buf && frames_pin(frames, w->block, &w->frame)) {
+        enum frames_hit hit = r->buf ? frames_pin(frames, w->block, &w->frame) : FRAMES_MISS;
+        if (hit) {
+            *first_hit |= hit == FRAMES_FIRST_HIT;
             place(w, frames_data(frames, w->frame));
             frames_unpin(frames, w->frame);
             ++*settled;
@@ -158,11 +161,18 @@ static struct waiter *copy_hits(struct engine_read *r, uint32_t *settled)
     return missing;
 }
 
+/* The blocks of a read, as far as they are in a row. */
+static void note_use(struct engine *en, uint32_t first, uint32_t last, uint32_t count)
+{
+    engine_note_use(en, first, last >= first && last - first < count ? last - first + 1 : 1);
+}
+
 /* What becomes of the missing pieces of a read that is being started. */
 struct sorted {
     struct waiter *late;   /* came into memory meanwhile; pinned */
     struct waiter *failed; /* no memory for a record */
     uint32_t failed_count;
+    struct batch *promote; /* source reads that were for nobody so far */
 };
 
 /* Parks one missing piece on its block's record. MINE collects the records that the calling thread
@@ -179,6 +189,8 @@ static void park(struct engine *en, struct waiter *w, struct batch *mine, struct
         } else if (f->state == FLIGHT_QUEUED && f->prio != ENGINE_DEMAND) {
             scheduler_unqueue(en, f);
             scheduler_push(en, f, ENGINE_DEMAND);
+        } else {
+            scheduler_promote(en, f, &sorted->promote);
         }
     } else if (frames_pin(en->frames, w->block, &w->frame)) {
         w->next = sorted->late;
@@ -221,6 +233,8 @@ static bool park_all(struct engine_read *r, struct waiter *missing, struct batch
 static void work(struct engine *en, struct batch *mine, struct workspace *ws)
 {
     bool borrowed = !ws, shared = false;
+
+    batch_open(mine);
     unsigned readers = atomic_fetch_add_explicit(&en->readers, 1, memory_order_relaxed) + 1;
 
     /* By the time a helper has woken up, this thread has decoded the first group. */
@@ -257,11 +271,15 @@ static void run(struct engine_read *r, struct workspace *ws)
     struct sorted sorted = { .late = NULL };
     struct batch *mine = NULL;
     struct err e;
-    uint32_t settled = 0, missing_count;
+    uint32_t settled = 0, missing_count, count = r->count;
+    uint32_t first_block = r->waiters[0].block, last_block = r->waiters[count - 1].block;
+    bool first_hit = false;
 
-    struct waiter *missing = copy_hits(r, &settled);
+    struct waiter *missing = copy_hits(r, &settled, &first_hit);
     if (!missing) {
         settle(r, settled);
+        if (first_hit)
+            note_use(en, first_block, last_block, count);
         return;
     }
     missing_count = r->count - settled;
@@ -283,9 +301,11 @@ static void run(struct engine_read *r, struct workspace *ws)
         }
         if (sorted.failed_count)
             fail_pieces(r, sorted.failed_count, err_nomem(&e), &e);
+        scheduler_promote_reads(en, sorted.promote);
         if (!mine)
             scheduler_dispatch(en);
-        else if (mine->count)
+        note_use(en, first_block, last_block, count);
+        if (mine && mine->count)
             work(en, mine, ws);
     }
     if (mine)
@@ -407,10 +427,13 @@ static bool serve_pinned(struct engine *en, const struct piece *piece, engine_do
                          void *arg)
 {
     uint32_t frame;
-    if (!frames_pin(en->frames, piece->block, &frame))
+    enum frames_hit hit = frames_pin(en->frames, piece->block, &frame);
+    if (!hit)
         return false;
     done(arg, 0, frames_data(en->frames, frame) + piece->from, piece->len, NULL);
     frames_unpin(en->frames, frame);
+    if (hit == FRAMES_FIRST_HIT)
+        engine_note_use(en, piece->block, 1);
     return true;
 }
 

@@ -8,7 +8,7 @@
 #include "fetch/request.h"
 #include "fetch/source.h"
 
-#define BATCH_BLOCKS_MAX 256u
+#define BATCH_BLOCKS_MAX 1024u
 
 /* --- queue ----------------------------------------------------------------------------------- */
 
@@ -81,11 +81,9 @@ struct selection {
 /* The record to serve next, or NULL. Needs en->lock. */
 static struct flight *choose(const struct engine *en)
 {
-    unsigned low_max = en->o.max_reads > 1 ? en->o.max_reads / 2 : 1;
-
     if (en->queues[ENGINE_DEMAND].head)
         return en->queues[ENGINE_DEMAND].head;
-    if (!en->immediate && en->low_reads >= low_max)
+    if (!en->immediate && en->low_reads >= en->o.max_low_reads)
         return NULL;
     for (unsigned prio = ENGINE_DEMAND + 1; prio < ENGINE_PRIORITIES; prio++)
         if (en->queues[prio].head)
@@ -107,17 +105,19 @@ static void select_neighbours(const struct engine *en, struct flight *chosen, ui
 {
     const struct block *block = package_block(en->package, chosen->block);
     uint32_t side_max = (uint32_t)min_u64(blocks_max, ARRAY_LEN(s->upper));
+    uint64_t slice = block->offset / ENGINE_SLICE;
+    uint32_t gap = chosen->prio == ENGINE_DEMAND || en->immediate ? en->o.merge_gap : 0;
     struct flight *f;
 
     *s = (struct selection){ .begin = block->offset, .end = block->offset + block->stored_len };
     s->upper[s->after++] = chosen;
     for (uint32_t i = chosen->block + 1; i < en->info->block_count; i++) {
         block = package_block(en->package, i);
-        if (s->after == side_max || block->offset < s->end ||
-            block->offset - s->end > en->o.merge_gap)
+        if (s->after == side_max || block->offset < s->end || block->offset - s->end > gap ||
+            block->offset / ENGINE_SLICE != slice)
             break;
         f = inflight_find(&en->inflight, i);
-        if (!f || f->state != FLIGHT_QUEUED)
+        if (!f || f->state != FLIGHT_QUEUED || f->tries)
             continue;
         uint64_t end = block->offset + block->stored_len;
         if (!may_join(f, chosen, end - s->begin, span_max))
@@ -129,10 +129,10 @@ static void select_neighbours(const struct engine *en, struct flight *chosen, ui
         block = package_block(en->package, i);
         uint64_t end = block->offset + block->stored_len;
         if (s->before == ARRAY_LEN(s->lower) || s->before + s->after >= blocks_max ||
-            end > s->begin || s->begin - end > en->o.merge_gap)
+            end > s->begin || s->begin - end > gap || block->offset / ENGINE_SLICE != slice)
             break;
         f = inflight_find(&en->inflight, i);
-        if (!f || f->state != FLIGHT_QUEUED)
+        if (!f || f->state != FLIGHT_QUEUED || f->tries)
             continue;
         if (!may_join(f, chosen, s->end - block->offset, span_max))
             break;
@@ -157,7 +157,14 @@ static void take_selected(struct engine *en, const struct selection *s, struct b
 /* --- source reads ---------------------------------------------------------------------------- */
 
 static void read_done(struct source_read *io, int status, const struct err *e);
+static void read_progress(struct source_read *io, size_t got);
 static void read_over(struct batch *b, int status, const struct err *e);
+
+static unsigned read_flags(const struct batch *b, const struct flight *chosen)
+{
+    return (b->low ? SOURCE_READ_LOW : 0) | (chosen->tries ? SOURCE_READ_FRESH : 0) |
+           (chosen->tries > 1 ? SOURCE_READ_ELSEWHERE : 0);
+}
 
 /*
  * The next source read to start, registered as under way, or NULL: nothing queued, or no place, or
@@ -172,7 +179,8 @@ static struct batch *next_read(struct engine *en, struct flight **victim)
 
     if (!chosen)
         return NULL;
-    select_neighbours(en, chosen, en->o.max_request, BATCH_BLOCKS_MAX, &s);
+    select_neighbours(en, chosen, chosen->tries ? 0 : en->o.max_request,
+                      chosen->tries ? 1 : BATCH_BLOCKS_MAX, &s);
     int rc = buffers_take(&en->transit, (size_t)(s.end - s.begin), &buf);
     if (rc == -EAGAIN && s.before + s.after > 1) {
         select_neighbours(en, chosen, 0, 1, &s); /* alone, then */
@@ -193,7 +201,8 @@ static struct batch *next_read(struct engine *en, struct flight **victim)
     b->low = chosen->prio != ENGINE_DEMAND;
     b->stamp = en->clock++;
     b->io = (struct source_read){ .offset = s.begin, .len = (size_t)(s.end - s.begin), .buf = buf,
-                                  .done = read_done, .arg = b };
+                                  .flags = read_flags(b, chosen), .place = chosen->place,
+                                  .done = read_done, .progress = read_progress, .arg = b };
     take_selected(en, &s, b);
     for (uint32_t i = 0; i < b->count; i++)
         b->entries[i].flight->batch = b;
@@ -267,22 +276,42 @@ void scheduler_dispatch(struct engine *en)
  * Needs en->lock. */
 static void requeue(struct engine *en, struct batch *b)
 {
-    for (uint32_t i = 0; i < b->count; i++) {
+    uint32_t ready = atomic_load(&b->ready);
+
+    for (uint32_t i = ready; i < b->count; i++) {
         struct flight *f = b->entries[i].flight;
         if (flight_is_wanted(f))
             scheduler_push(en, f, f->first ? ENGINE_DEMAND : f->prio);
         else
             inflight_drop(&en->inflight, f);
     }
-    b->count = 0;
+    b->count = ready;
+}
+
+bool scheduler_retry(struct engine *en, struct flight *f, unsigned place)
+{
+    unsigned tries_max = source_places(en->source) > 1 ? 2 : 1;
+
+    pthread_mutex_lock(&en->lock);
+    bool again = f->tries < tries_max && !en->stopping;
+    if (again) {
+        f->tries++;
+        f->place = place;
+        scheduler_push(en, f, f->first ? ENGINE_DEMAND : f->prio);
+    }
+    pthread_mutex_unlock(&en->lock);
+    if (again)
+        scheduler_dispatch(en);
+    return again;
 }
 
 static void decode_in_pool(struct engine *en, struct batch *b)
 {
-    unsigned shares = (b->count + en->group - 1) / en->group;
+    uint32_t taken = atomic_load(&b->taken), ready = atomic_load(&b->ready);
 
-    if (!b->count)
+    if (taken >= ready)
         return;
+    unsigned shares = (ready - taken + en->group - 1) / en->group;
     if (shares > en->o.decoders)
         shares = en->o.decoders;
     if (!decoders_submit(en->decoders, &b->job, shares)) {
@@ -290,6 +319,44 @@ static void decode_in_pool(struct engine *en, struct batch *b)
         batch_work(b, ws);
         decoders_return(en->decoders, ws);
     }
+}
+
+/* Whether somebody waits for one of B's records [from, to). Needs en->lock. */
+static bool is_awaited(const struct batch *b, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        if (b->entries[i].flight->first)
+            return true;
+    return false;
+}
+
+/* Lets workers take B's entries before TO: their bytes have arrived. Needs en->lock. */
+static void release_entries(struct batch *b, uint32_t to)
+{
+    for (uint32_t i = atomic_load(&b->ready); i < to; i++)
+        b->entries[i].flight->batch = NULL;
+    atomic_store_explicit(&b->ready, to, memory_order_release);
+}
+
+/* What has arrived is decoded while the rest is on its way: at once if somebody waits for it, else a
+ * group at a time. */
+static void read_progress(struct source_read *io, size_t got)
+{
+    struct batch *b = io->arg;
+    struct engine *en = b->engine;
+    uint32_t from = atomic_load(&b->ready), to = from; /* nobody else writes it meanwhile */
+
+    while (to < b->count && batch_entry_end(b, to) <= got)
+        to++;
+    if (to == from)
+        return;
+    pthread_mutex_lock(&en->lock);
+    bool go = to - from >= en->group || is_awaited(b, from, to);
+    if (go)
+        release_entries(b, to);
+    pthread_mutex_unlock(&en->lock);
+    if (go && !decoders_submit(en->decoders, &b->job, 1))
+        return; /* no thread to do it: they are decoded when the read is over */
 }
 
 /* Completion of a source read, in any thread. */
@@ -329,19 +396,22 @@ static void read_over(struct batch *b, int status, const struct err *e)
         b->next->prev = b->prev;
     en->reads--;
     en->low_reads -= b->low;
-    for (uint32_t i = 0; i < b->count; i++)
+    bool low = b->low;
+    uint32_t arrived = atomic_load(&b->ready);
+    for (uint32_t i = arrived; i < b->count; i++)
         b->entries[i].flight->batch = NULL;
     if (status && b->cancelled && !en->stopping)
         requeue(en, b);
+    if (!status)
+        release_entries(b, b->count);
     pthread_mutex_unlock(&en->lock);
 
-    if (!status) {
-        decode_in_pool(en, b);
-    } else {
-        batch_fail(b, status, e);
+    decode_in_pool(en, b);
+    if (status) {
+        batch_fail(b, arrived, status, e);
         /* A read that was over its deadline had been waited for less long than what was queued
          * before it began: nobody waits for two deadlines. */
-        if (e->kind == ERR_TIMEOUT) {
+        if (e->kind == ERR_TIMEOUT && !low) {
             scheduler_fail_queued(en, b->stamp, status, e);
             request_fail_unadmitted(en, b->stamp, status, e);
         }
@@ -388,10 +458,43 @@ void scheduler_abandon(struct engine *en, struct flight *f, struct batch **cance
     }
     if (!b)
         return; /* being decoded */
-    for (uint32_t i = 0; i < b->count; i++)
+    for (uint32_t i = atomic_load(&b->ready); i < b->count; i++)
         if (flight_is_wanted(b->entries[i].flight))
             return;
     list_for_cancel(b, cancel);
+}
+
+void scheduler_promote(struct engine *en, struct flight *f, struct batch **promote)
+{
+    struct batch *b = f->batch;
+
+    if (!b || !b->low)
+        return;
+    b->low = false;
+    en->low_reads--;
+    job_get(&b->job);
+    b->promote_next = *promote;
+    *promote = b;
+}
+
+void scheduler_promote_reads(struct engine *en, struct batch *promote)
+{
+    bool any = promote != NULL;
+
+    while (promote) {
+        struct batch *b = promote;
+        promote = b->promote_next;
+        pthread_mutex_lock(&b->cancel_lock);
+        b->inside = true;
+        if (!b->started)
+            b->io.flags &= ~(unsigned)SOURCE_READ_LOW;
+        else if (!b->returned)
+            source_promote(en->source, &b->io);
+        leave_source(b);
+        batch_put(b);
+    }
+    if (any)
+        scheduler_dispatch(en); /* there is a place for another that stands back */
 }
 
 void scheduler_cancel_reads(struct engine *en, struct batch *cancel)
@@ -436,6 +539,7 @@ void scheduler_pump(struct job *job, struct workspace *ws)
     struct batch *b;
 
     while ((b = next_prefetch(en))) {
+        batch_open(b);
         batch_work(b, ws);
         batch_put(b);
         if (decoders_busy(en->decoders)) {

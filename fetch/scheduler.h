@@ -3,9 +3,11 @@
  * The scheduler: which of the queued records is fetched next, together with which neighbours.
  *
  * Highest priority first, oldest first within one. Around the chosen block, queued blocks whose
- * stored bytes adjoin (or are apart by no more than merge_gap) join the same source read. Reads
- * that serve no demand get at most half of the places. It has no thread: whoever queues something
- * or gives back what a read needs calls scheduler_dispatch().
+ * stored bytes adjoin (for demand: or are apart by no more than merge_gap) join the same source read,
+ * as far as they begin in the same slice of the container: so clients that read the same things ask
+ * for the same ranges, which caches between them and the server can hold. Reads that serve no demand
+ * get few places and stand back at the source, until somebody wants a block of theirs. It has no
+ * thread: whoever queues something or gives back what a read needs calls scheduler_dispatch().
  *
  * For an immediate source only prefetched blocks are queued; the decoders work them off.
  */
@@ -28,6 +30,17 @@ void scheduler_dispatch(struct engine *en);
  * a source read that somebody wanted, that read is put on *CANCEL. Needs en->lock.
  */
 void scheduler_abandon(struct engine *en, struct flight *f, struct batch **cancel);
+
+/* Somebody waits for F now: a source read that was to bring it for nobody is put on *PROMOTE. Needs
+ * en->lock. */
+void scheduler_promote(struct engine *en, struct flight *f, struct batch **promote);
+
+/* Has the source reads on the list served like those for demand. No lock may be held. */
+void scheduler_promote_reads(struct engine *en, struct batch *promote);
+
+/* Queues a record of the caller's whose bytes, from PLACE, were not the right ones, unless it has
+ * been fetched as often as makes sense. No lock may be held. */
+bool scheduler_retry(struct engine *en, struct flight *f, unsigned place);
 
 /* Puts every source read under way on *CANCEL. Needs en->lock. */
 void scheduler_collect_reads(struct engine *en, struct batch **cancel);

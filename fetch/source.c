@@ -108,6 +108,11 @@ uint64_t source_size(const struct source *s)
     return s->size;
 }
 
+unsigned source_places(const struct source *s)
+{
+    return s->places ? s->places : 1;
+}
+
 const char *source_name(const struct source *s)
 {
     return s->name;

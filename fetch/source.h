@@ -41,8 +41,8 @@ struct source_read {
     size_t len;                  /* at least 1 */
     uint8_t *buf;                /* LEN bytes */
     unsigned flags;              /* of enum source_read_flag */
-    unsigned place;              /* which of several places answered (0 where there is one); set before
-                                  * DONE; read at the start with SOURCE_READ_ELSEWHERE */
+    unsigned place;              /* which of several places answers (0 where there is one); set before
+                                  * PROGRESS and DONE; read at the start with SOURCE_READ_ELSEWHERE */
     uint32_t timeout_ms;         /* deadline of this read; 0 = the source's io_timeout_ms */
     source_done_fn done;         /* E is valid during the call only */
     source_progress_fn progress; /* may be NULL */
@@ -123,6 +123,9 @@ void source_close(struct source *s);
 
 uint64_t source_size(const struct source *s);
 
+/* How many places there are that the object can be read from; see SOURCE_READ_ELSEWHERE. */
+unsigned source_places(const struct source *s);
+
 /* For messages: the location with user, password and query secrets removed. */
 const char *source_name(const struct source *s);
 
@@ -174,6 +177,7 @@ struct source {
     const struct source_ops *ops;
     uint64_t size;
     char *name; /* owned; freed by source_close() */
+    unsigned places; /* 0 = one */
 };
 
 extern const struct source_ops source_file_ops;

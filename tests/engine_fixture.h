@@ -137,8 +137,8 @@ struct fake {
     struct source_read *pending[FAKE_PENDING_MAX]; /* lock, as all below */
     bool cancelled[FAKE_PENDING_MAX];
     unsigned pending_count;
-    struct { uint64_t offset, len; } log[FAKE_LOG_MAX];
-    unsigned started, cancels, most_pending;
+    struct { uint64_t offset, len; unsigned flags, place; } log[FAKE_LOG_MAX];
+    unsigned started, cancels, promotes, most_pending;
     bool stop;
     pthread_t thread;
 };
@@ -176,6 +176,8 @@ static inline void fake_start(struct source *s, struct source_read *read)
     if (number < FAKE_LOG_MAX) {
         f->log[number].offset = read->offset;
         f->log[number].len = read->len;
+        f->log[number].flags = read->flags;
+        f->log[number].place = read->place;
     }
     if (f->mode > FAKE_SYNC && f->pending_count < FAKE_PENDING_MAX) {
         f->cancelled[f->pending_count] = false;
@@ -211,6 +213,28 @@ static inline void fake_cancel(struct source *s, struct source_read *read)
     pthread_mutex_unlock(&f->lock);
     if (answer)
         fake_finish(f, read, -EINTR, ERR_CANCELLED);
+}
+
+static inline void fake_promote(struct source *s, struct source_read *read)
+{
+    struct fake *f = (struct fake *)s;
+
+    pthread_mutex_lock(&f->lock);
+    read->flags &= ~(unsigned)SOURCE_READ_LOW;
+    f->promotes++;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* The first LEN bytes of the oldest pending read arrive. */
+static inline void fake_arrive(struct fake *f, size_t len)
+{
+    pthread_mutex_lock(&f->lock);
+    CU_ASSERT_FATAL(f->pending_count > 0 && len <= f->pending[0]->len);
+    struct source_read *read = f->pending[0];
+    pthread_mutex_unlock(&f->lock);
+    memcpy(read->buf, f->pack->image + read->offset, len);
+    read->progress(read, len);
 }
 
 /* Completes the oldest pending read. */
@@ -284,7 +308,7 @@ static const struct source_ops fake_immediate_ops = {
     .name = "fake", .start = fake_start, .cancel = fake_cancel, .immediate = true
 };
 static const struct source_ops fake_remote_ops = {
-    .name = "fake", .start = fake_start, .cancel = fake_cancel
+    .name = "fake", .start = fake_start, .cancel = fake_cancel, .promote = fake_promote
 };
 
 static inline void fake_init(struct fake *f, const struct pack *pack, enum fake_mode mode)
@@ -388,6 +412,72 @@ static inline void result_destroy(struct result *r)
 {
     pthread_cond_destroy(&r->changed);
     pthread_mutex_destroy(&r->lock);
+}
+
+/* --- all together ----------------------------------------------------------------------------- */
+
+/* Package, source and engine of one test. */
+struct rig {
+    struct pack pack;
+    struct fake source;
+    struct engine *engine;
+};
+
+static inline void rig_up(struct rig *r, struct pack pack, enum fake_mode mode,
+                   const struct engine_options *o)
+{
+    struct err e;
+
+    r->pack = pack;
+    fake_init(&r->source, &r->pack, mode);
+    CU_ASSERT_EQUAL_FATAL(engine_new(r->pack.package, &r->source.base, o, &r->engine, &e), 0);
+}
+
+static inline void rig_down(struct rig *r)
+{
+    engine_free(r->engine);
+    fake_destroy(&r->source);
+    pack_free(&r->pack);
+}
+
+static inline void start(struct rig *r, struct result *result, uint32_t first, uint32_t count,
+                  struct engine_read **handle)
+{
+    result_init(result, &r->pack);
+    result_want(result, first, count);
+    engine_read(r->engine, result->pieces, result->count, result_done, result, handle);
+}
+
+static inline void expect_bytes(struct result *result)
+{
+    result_wait(result);
+    CU_ASSERT_EQUAL(result->calls, 1);
+    CU_ASSERT_EQUAL(result->status, 0);
+    CU_ASSERT(result->same);
+    result_destroy(result);
+}
+
+static inline void expect_error(struct result *result, enum err_kind kind)
+{
+    result_wait(result);
+    CU_ASSERT_EQUAL(result->calls, 1);
+    CU_ASSERT_EQUAL(result->kind, kind);
+    CU_ASSERT(result->status < 0);
+    result_destroy(result);
+}
+
+static inline void expect_idle(struct engine *en)
+{
+    struct engine_stats s;
+
+    engine_get_stats(en, &s);
+    CU_ASSERT_EQUAL(s.inflight_blocks, 0);
+    CU_ASSERT_EQUAL(s.waiting_requests, 0);
+}
+
+static inline uint64_t stored_at(const struct rig *r, uint32_t block)
+{
+    return package_block(r->pack.package, block)->offset;
 }
 
 #endif

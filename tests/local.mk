@@ -55,6 +55,7 @@ EXTRA_DIST += \
 
 if HAVE_CUNIT
 unit_tests = \
+	tests/test-ahead \
 	tests/test-attr \
 	tests/test-bad-sft \
 	tests/test-block-match \
@@ -65,6 +66,7 @@ unit_tests = \
 	tests/test-cursor \
 	tests/test-dsft \
 	tests/test-engine \
+	tests/test-engine-remote \
 	tests/test-engine-threads \
 	tests/test-err \
 	tests/test-exitcode \
@@ -444,9 +446,17 @@ tests_model_model_SOURCES = \
 	tests/model/side.c \
 	$(NULL)
 
+tests_test_ahead_CPPFLAGS = $(unit_cppflags)
+tests_test_ahead_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_ahead_SOURCES = tests/test-ahead.c tests/unit.h
+
 tests_test_engine_CPPFLAGS = $(unit_cppflags)
 tests_test_engine_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_engine_SOURCES = tests/test-engine.c tests/engine_fixture.h tests/unit.h
+
+tests_test_engine_remote_CPPFLAGS = $(unit_cppflags)
+tests_test_engine_remote_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_engine_remote_SOURCES = tests/test-engine-remote.c tests/engine_fixture.h tests/unit.h
 
 tests_test_frames_CPPFLAGS = $(unit_cppflags)
 tests_test_frames_LDADD = $(LIBSFTFETCH) $(unit_ldadd)

@@ -5,70 +5,6 @@
 #include "fetch/engine.h"
 #include "tests/engine_fixture.h"
 
-/* Package, source and engine of one test. */
-struct rig {
-    struct pack pack;
-    struct fake source;
-    struct engine *engine;
-};
-
-static void rig_up(struct rig *r, struct pack pack, enum fake_mode mode,
-                   const struct engine_options *o)
-{
-    struct err e;
-
-    r->pack = pack;
-    fake_init(&r->source, &r->pack, mode);
-    CU_ASSERT_EQUAL_FATAL(engine_new(r->pack.package, &r->source.base, o, &r->engine, &e), 0);
-}
-
-static void rig_down(struct rig *r)
-{
-    engine_free(r->engine);
-    fake_destroy(&r->source);
-    pack_free(&r->pack);
-}
-
-static void start(struct rig *r, struct result *result, uint32_t first, uint32_t count,
-                  struct engine_read **handle)
-{
-    result_init(result, &r->pack);
-    result_want(result, first, count);
-    engine_read(r->engine, result->pieces, result->count, result_done, result, handle);
-}
-
-static void expect_bytes(struct result *result)
-{
-    result_wait(result);
-    CU_ASSERT_EQUAL(result->calls, 1);
-    CU_ASSERT_EQUAL(result->status, 0);
-    CU_ASSERT(result->same);
-    result_destroy(result);
-}
-
-static void expect_error(struct result *result, enum err_kind kind)
-{
-    result_wait(result);
-    CU_ASSERT_EQUAL(result->calls, 1);
-    CU_ASSERT_EQUAL(result->kind, kind);
-    CU_ASSERT(result->status < 0);
-    result_destroy(result);
-}
-
-static void expect_idle(struct engine *en)
-{
-    struct engine_stats s;
-
-    engine_get_stats(en, &s);
-    CU_ASSERT_EQUAL(s.inflight_blocks, 0);
-    CU_ASSERT_EQUAL(s.waiting_requests, 0);
-}
-
-static uint64_t stored_at(const struct rig *r, uint32_t block)
-{
-    return package_block(r->pack.package, block)->offset;
-}
-
 /* --- reading --------------------------------------------------------------------------------- */
 
 static void engine_reads_pieces_of_several_blocks(void)
@@ -238,9 +174,14 @@ static void engine_fails_a_damaged_block_alone(void)
     fake_complete(&r.source, 0, ERR_NONE);
     expect_bytes(&good);
     expect_bytes(&other);
+    fake_wait_pending(&r.source, 1); /* it is asked for once more, alone */
+    CU_ASSERT_EQUAL(r.source.log[2].offset, stored_at(&r, 3));
+    CU_ASSERT_EQUAL(r.source.log[2].flags, SOURCE_READ_FRESH);
+    fake_complete(&r.source, 0, ERR_NONE);
     expect_error(&bad, ERR_BLOCK_HASH);
     engine_get_stats(r.engine, &s);
     CU_ASSERT_EQUAL(s.errors, 1);
+    CU_ASSERT_EQUAL(s.bad_blocks, 2);
     r.pack.image[stored_at(&r, 3) + 5] ^= 1;
     start(&r, &good, 3, 1, NULL);
     fake_wait_pending(&r.source, 1);
