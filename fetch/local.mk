@@ -37,6 +37,8 @@ libsftfetch_a_SOURCES = \
 	fetch/place.h \
 	fetch/request.c \
 	fetch/request.h \
+	fetch/retry.c \
+	fetch/retry.h \
 	fetch/scheduler.c \
 	fetch/scheduler.h \
 	fetch/source.c \
@@ -45,7 +47,10 @@ libsftfetch_a_SOURCES = \
 	fetch/source_http.c \
 	fetch/source_http.h \
 	fetch/source_http_loop.c \
+	fetch/source_http_order.c \
 	fetch/source_http_transfer.c \
+	fetch/timers.c \
+	fetch/timers.h \
 	$(NULL)
 
 # Not CURL_LIBS: libcurl is loaded when it is needed (fetch/curl_library.h).

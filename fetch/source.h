@@ -88,6 +88,8 @@ struct source_options {
                                     * a Kerberos ticket; NULL: any, but over http not "basic",
                                     * which sends the password in clear text */
     const char *unc_map;         /* "\\server\share=/dir" pairs separated by ';', for UNC paths */
+    const char *aws_sigv4;       /* "REGION" or "REGION/SERVICE": sign requests as AWS does, with the
+                                    * keys of the environment; NULL = do not */
     bool insecure;               /* do not verify TLS certificates */
     bool once;                   /* while opening: as SOURCE_READ_ONCE */
     struct source_opening *opening; /* used by source_open() only; NULL: nobody ends it */
@@ -151,6 +153,16 @@ void source_drop_head(struct source *s);
 void source_get_stats(struct source *s, struct source_stats *out);
 
 /* --- for implementations ------------------------------------------------------------------- */
+
+/* The member of source_stats.latency that counts a read of MS milliseconds. */
+static inline unsigned source_latency_bucket(uint64_t ms)
+{
+    unsigned i = 0;
+
+    for (; ms && i < SOURCE_LATENCY_BUCKETS - 1; i++)
+        ms /= 2;
+    return i;
+}
 
 struct source_ops {
     const char *name;

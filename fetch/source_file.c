@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "fetch/href.h"
 #include "fetch/place.h"
@@ -26,7 +27,8 @@ struct source_file {
     int fd;
     bool is_regular;
     struct timespec modified; /* when opened */
-    atomic_uint_fast64_t requests, bytes, errors;
+    atomic_uint_fast64_t requests, bytes, errors, in_flight;
+    atomic_uint_fast64_t latency[SOURCE_LATENCY_BUCKETS];
 };
 
 static bool file_matches(const char *location)
@@ -192,12 +194,26 @@ static int read_fully(struct source_file *f, const struct source_read *read, str
     return 0;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 static void file_start(struct source *s, struct source_read *read)
 {
     struct source_file *f = (struct source_file *)s;
     struct err e = { .kind = ERR_NONE };
-    int rc = read_fully(f, read, &e);
 
+    read->place = 0;
+    atomic_fetch_add_explicit(&f->in_flight, 1, memory_order_relaxed);
+    uint64_t begun = now_ms();
+    int rc = read_fully(f, read, &e);
+    unsigned bucket = source_latency_bucket(now_ms() - begun);
+    atomic_fetch_add_explicit(&f->latency[bucket], 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&f->in_flight, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&f->requests, 1, memory_order_relaxed);
     if (rc)
         atomic_fetch_add_explicit(&f->errors, 1, memory_order_relaxed);
@@ -214,7 +230,10 @@ static void file_get_stats(struct source *s, struct source_stats *out)
         .requests = atomic_load_explicit(&f->requests, memory_order_relaxed),
         .bytes = atomic_load_explicit(&f->bytes, memory_order_relaxed),
         .errors = atomic_load_explicit(&f->errors, memory_order_relaxed),
+        .in_flight = atomic_load_explicit(&f->in_flight, memory_order_relaxed),
     };
+    for (size_t i = 0; i < SOURCE_LATENCY_BUCKETS; i++)
+        out->latency[i] = atomic_load_explicit(&f->latency[i], memory_order_relaxed);
 }
 
 static void file_close(struct source *s)

@@ -156,11 +156,35 @@ static void free_source(struct http_source *s)
     if (s->multi)
         (void)libcurl.multi_cleanup(s->multi);
     libcurl.slist_free_all(s->headers);
+    libcurl.slist_free_all(s->fresh_headers);
     free_settings(&s->settings);
     free(s->head);
     pthread_mutex_destroy(&s->lock);
     free(s);
     libcurl.global_cleanup();
+}
+
+static int add_header(struct curl_slist **list, const char *line, struct err *e)
+{
+    struct curl_slist *longer = libcurl.slist_append(*list, line);
+
+    if (!longer)
+        return err_nomem(e);
+    *list = longer;
+    return 0;
+}
+
+/* What is sent with each request, and what with those that no cache is to answer. */
+static int make_headers(struct http_source *s, struct err *e)
+{
+    static const char identity[] = "Accept-Encoding: identity";
+    int r;
+
+    (void)((r = add_header(&s->headers, identity, e)) ||
+           (r = add_header(&s->fresh_headers, identity, e)) ||
+           (r = add_header(&s->fresh_headers, "Cache-Control: no-cache", e)) ||
+           (r = add_header(&s->fresh_headers, "Pragma: no-cache", e)));
+    return r;
 }
 
 static int new_source(const char *location, const struct source_options *o,
@@ -179,8 +203,7 @@ static int new_source(const char *location, const struct source_options *o,
     pthread_mutex_init(&s->lock, NULL); /* with default attributes it cannot fail */
     s->base.ops = &source_http_ops;
     s->base.name = http_url_redact(location);
-    s->headers = libcurl.slist_append(NULL, "Accept-Encoding: identity");
-    int r = s->base.name && s->headers ? 0 : err_nomem(e);
+    int r = s->base.name ? make_headers(s, e) : err_nomem(e);
     if (!r && (r = http_url_prepare(location, &s->settings.url, e)))
         err_wrap(e, "%s", s->base.name);
     if (!r)
@@ -310,7 +333,16 @@ static void http_cancel(struct source *s, struct source_read *read)
     struct http_request *q = read->impl;
 
     atomic_store(&q->cancelled, true);
-    atomic_store(&impl(s)->cancel_wanted, true);
+    atomic_store(&impl(s)->flags_set, true);
+    http_loop_wake(impl(s));
+}
+
+static void http_promote(struct source *s, struct source_read *read)
+{
+    struct http_request *q = read->impl;
+
+    atomic_store(&q->promoted, true);
+    atomic_store(&impl(s)->flags_set, true);
     http_loop_wake(impl(s));
 }
 
@@ -323,11 +355,18 @@ static void http_drop_head(struct source *s)
 static void http_get_stats(struct source *base, struct source_stats *out)
 {
     struct http_source *s = impl(base);
+    uint64_t oldest = atomic_load_explicit(&s->oldest_ms, memory_order_relaxed);
+    uint64_t now = http_now_ms();
 
     *out = (struct source_stats){ .requests = atomic_load(&s->requests),
                                   .bytes = atomic_load(&s->bytes),
                                   .errors = atomic_load(&s->errors),
-                                  .connections = atomic_load(&s->connections) };
+                                  .connections = atomic_load(&s->connections),
+                                  .retries = atomic_load(&s->retries),
+                                  .in_flight = atomic_load(&s->in_flight),
+                                  .oldest_ms = oldest && oldest < now ? now - oldest : 0 };
+    for (size_t i = 0; i < SOURCE_LATENCY_BUCKETS; i++)
+        out->latency[i] = atomic_load_explicit(&s->latency[i], memory_order_relaxed);
 }
 
 const struct source_ops source_http_ops = {
@@ -336,6 +375,7 @@ const struct source_ops source_http_ops = {
     .open = http_open,
     .start = http_start,
     .cancel = http_cancel,
+    .promote = http_promote,
     .drop_head = http_drop_head,
     .get_stats = http_get_stats,
     .close = http_close,

@@ -5,11 +5,13 @@
  * Each source has one I/O thread, started when it is opened, which alone touches its curl handles.
  * Readers put requests into a queue, holding its lock for a few instructions, and wake the thread.
  * The thread answers reads of the head from memory, hands the others to curl, enforces deadlines
- * and calls done(). No lock is held over curl or done(); done() may start and cancel reads.
+ * and calls done(). No lock is held over curl, progress() or done(); these may start, cancel and
+ * promote reads.
  *
  *   source_http.c           options, opening, the source's operations
- *   source_http_loop.c      the I/O thread: queue, deadlines, cancelling
- *   source_http_transfer.c  one request: curl handle, checking the reply, its outcome
+ *   source_http_loop.c      the I/O thread: queue, deadlines, cancelling, trying again
+ *   source_http_order.c     whose turn it is: ordinary reads first, LOW ones stand back
+ *   source_http_transfer.c  one attempt: curl handle, checking the reply, its outcome
  */
 #ifndef FETCH_SOURCE_HTTP_H
 #define FETCH_SOURCE_HTTP_H
@@ -19,30 +21,78 @@
 
 #include "fetch/curl_library.h"
 #include "fetch/http_reply.h"
+#include "fetch/retry.h"
 #include "fetch/source.h"
+#include "fetch/timers.h"
 
-/* One read on its way. Made by the reader's thread, then the I/O thread's, but for the flag. It
+/* Where a request is; each place but the last is a list with a row for LOW and one for the others. */
+enum http_state {
+    HTTP_WAITING, /* for its turn */
+    HTTP_RUNNING, /* at curl's, perhaps paused */
+    HTTP_RESTING, /* between two attempts */
+};
+
+struct http_list {
+    struct http_request *first, *last;
+    unsigned count;
+};
+
+/* One read on its way. Made by the reader's thread, then the I/O thread's, but for the flags. It
  * outlives done(), so that a reader may cancel while done() waits for that reader's lock. */
 struct http_request {
-    struct http_request *next, *prev; /* queue (source's lock), then active list (I/O thread) */
-    struct source_read *read;         /* not to be touched once done() has begun */
+    struct http_request *next, *prev;     /* queue (source's lock), then the list of its state */
+    struct http_request *older, *younger; /* all of the I/O thread's, in the order they came */
+    struct source_read *read;             /* not to be touched once done() has begun */
     struct http_source *source;
-    uint64_t deadline_ms;             /* monotonic clock */
-    atomic_bool cancelled;
-    bool opening;                     /* the first one, which learns what the object is */
+    atomic_bool cancelled, promoted;
+    bool opening;                         /* the first one, which learns what the object is */
+    bool once;                            /* SOURCE_READ_ONCE */
+    bool fresh;                           /* SOURCE_READ_FRESH */
+    bool low;                             /* SOURCE_READ_LOW, and not promoted */
 
-    CURL *easy;                       /* NULL when not at curl's */
+    enum http_state state;
+    struct http_list *list;               /* NULL while resting */
+    bool paused;                          /* curl is to bring no more for now */
+
+    /* Time, in ms of the monotonic clock. The span of a LOW read does not run while it stands back:
+     * LEFT_MS is what remains of it then. The timer is set to the next thing that is due. */
+    struct timer timer;
+    uint64_t started_ms, deadline_ms, rest_until_ms;
+    uint32_t span_ms, left_ms;
+    bool ticking;
+
+    /* All attempts. */
+    size_t len;                           /* of the read; less when the object being opened is short */
+    size_t got;                           /* bytes in the buffer */
+    size_t told;                          /* of these, what progress() has been told of */
+    unsigned attempts;                    /* begun, without those that were taken back */
+    unsigned failed;                      /* the last so many brought nothing */
+    bool identified;                      /* source->identity holds, although it is being opened */
+    bool renewed;                         /* has been sent again for a connection that was gone */
+    struct err last;                      /* why the last one failed; kind ERR_NONE before */
+
+    /* This attempt. */
+    CURL *easy;                           /* NULL when not at curl's */
     struct http_reply reply;
-    bool accepted;                    /* the header is right: the body goes to the buffer */
-    bool moved_for_good;              /* redirects so far were permanent ones */
+    bool accepted;                        /* the header is right: the body goes to the buffer */
+    bool moved_for_good;                  /* redirects so far were permanent ones */
     bool redirected;
-    uint64_t body_len;                /* what is to come, when accepted; at most read->len */
-    size_t got;
-    size_t discarded;                 /* bytes of an error page */
-    int status;                       /* a fault found by a callback; err says which */
+    size_t begun_at;                      /* GOT when it began */
+    size_t end;                           /* what GOT will be, when accepted; at most LEN */
+    size_t discarded;                     /* bytes of an error page */
+    int status;                           /* a fault found by a callback; err says which */
     struct err err;
     char range[48];
     char curl_text[CURL_ERROR_SIZE];
+};
+
+/* What became of an attempt. */
+struct http_outcome {
+    int status;
+    struct err err;
+    enum retry_verdict verdict; /* when it failed */
+    bool stale;                 /* it failed because a kept connection was gone: nobody saw it */
+    long after_s;               /* Retry-After; negative: none */
 };
 
 /* Copies of the options, fixed once the source is open. Strings are owned, NULL = not set. */
@@ -62,15 +112,18 @@ struct http_source {
     struct http_settings settings;
     struct http_identity identity; /* written by the opening request */
     struct curl_slist *headers;    /* sent with each request */
+    struct curl_slist *fresh_headers; /* the same, with a word to caches */
 
     pthread_t thread;
     CURLM *multi;                  /* I/O thread; others may call curl_multi_wakeup() only */
     CURL **idle;                   /* I/O thread: configured handles for the next requests */
     size_t idle_count;
-    struct http_request *active, *active_tail; /* I/O thread; in order of their deadlines */
-    struct http_request *waiting;  /* I/O thread: first active one that is not at curl's yet */
-    unsigned in_flight;            /* I/O thread: requests at curl's */
+    struct http_request *oldest, *youngest; /* I/O thread: all that are not done */
+    struct http_list waiting[2], running[2]; /* I/O thread; [true]: the LOW ones */
+    struct timers timers;          /* I/O thread */
+    bool low_stands_back;          /* I/O thread: body bytes of LOW reads are not taken now */
     bool multiplexed;              /* I/O thread: HTTP/2 replies have come since curl was idle */
+    uint32_t chance;               /* I/O thread: state of the generator */
     uint8_t *head;                 /* I/O thread, once open */
     size_t head_len;
 
@@ -78,9 +131,11 @@ struct http_source {
     struct http_request *queue, *queue_tail;
     bool stop;
 
-    atomic_bool cancel_wanted;     /* some active request has its flag set */
+    atomic_bool flags_set;         /* some request has one of its flags set */
     atomic_bool drop_head;
-    _Atomic uint64_t requests, bytes, errors, connections;
+    _Atomic uint64_t requests, bytes, errors, connections, retries, in_flight;
+    _Atomic uint64_t oldest_ms;    /* started_ms of the oldest one; 0 = none */
+    _Atomic uint64_t latency[SOURCE_LATENCY_BUCKETS];
 };
 
 enum {
@@ -89,6 +144,9 @@ enum {
 };
 
 /* --- source_http_loop.c -------------------------------------------------------------------- */
+
+/* Milliseconds of the monotonic clock. */
+uint64_t http_now_ms(void);
 
 /* Starts the I/O thread; 0 or -errno. */
 int http_loop_start(struct http_source *s, struct err *e) must_check;
@@ -101,15 +159,38 @@ void http_loop_submit(struct http_source *s, struct source_read *read, bool open
 
 void http_loop_wake(struct http_source *s);
 
+/* An attempt has ended: answers the reader, or lets the request rest and try again. I/O thread. */
+void http_loop_attempt_ended(struct http_request *q, const struct http_outcome *o);
+
+/* --- source_http_order.c; I/O thread -------------------------------------------------------- */
+
+/* Q waits for its turn, behind those that wait already, or before them. It may be in any state. */
+void http_order_wait(struct http_request *q, bool in_front);
+
+/* Q rests until AT_MS; it is not at curl's. */
+void http_order_rest(struct http_request *q, uint64_t at_ms);
+
+/* Q, taken back from curl, is nowhere any more and has no timer. */
+void http_order_remove(struct http_request *q);
+
+/* Somebody waits for Q now. */
+void http_order_promote(struct http_request *q);
+
+/* Q's body bytes have come and it is to stand back. Called by the transfer. */
+void http_order_paused(struct http_request *q);
+
+/* Starts, pauses and resumes what is to be started, paused and resumed now. */
+void http_order_run(struct http_source *s);
+
 /* --- source_http_transfer.c; I/O thread ----------------------------------------------------- */
 
-/* Hands Q to curl. On failure curl has not taken it. */
-int http_transfer_start(struct http_request *q, struct err *e) must_check;
+/* Begins an attempt. On failure curl has not taken it, and O says why. */
+int http_transfer_start(struct http_request *q, struct http_outcome *o) must_check;
 
 /* Takes Q back from curl, finished or not; the connection is closed when it was not. */
 void http_transfer_end(struct http_request *q);
 
-/* The outcome of a transfer that curl has ended with CODE, before http_transfer_end(). */
-int http_transfer_result(struct http_request *q, CURLcode code, struct err *e) must_check;
+/* The outcome of an attempt that curl has ended with CODE, before http_transfer_end(). */
+void http_transfer_result(struct http_request *q, CURLcode code, struct http_outcome *o);
 
 #endif

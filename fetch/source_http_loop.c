@@ -3,12 +3,8 @@
  * The I/O thread of an HTTP source. Every request that enters the queue leaves through finish(),
  * exactly once, whatever happens: reply, fault, deadline, cancelling or the end of the source.
  *
- * The deadline is the same span for each request and is taken under the queue's lock, so that the
- * active list is in the order of deadlines and only its front has to be looked at.
- *
- * Requests beyond what the connections can take wait here, at the end of the active list, and not
- * in curl: its own list of pending transfers (CURLMOPT_MAX_HOST_CONNECTIONS, CURLOPT_PIPEWAIT) now
- * and then forgets one, which then sits there until its deadline.
+ * A read may take several attempts, all within its one deadline; the next one asks for what the ones
+ * before have not brought. What is tried again, and when, is in fetch/retry.h.
  */
 #include "config.h"
 
@@ -16,12 +12,13 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 enum { IDLE_WAIT_MS = 3600 * 1000 };
 
-static uint64_t now_ms(void)
+uint64_t http_now_ms(void)
 {
     struct timespec t;
 
@@ -34,9 +31,31 @@ void http_loop_wake(struct http_source *s)
     (void)libcurl.multi_wakeup(s->multi); /* fails only when a wake-up is pending already */
 }
 
-void http_loop_submit(struct http_source *s, struct source_read *read, bool opening)
+/* --- from other threads ---------------------------------------------------------------------- */
+
+static struct http_request *new_request(struct http_source *s, struct source_read *read,
+                                        bool opening)
 {
     struct http_request *q = calloc(1, sizeof *q);
+
+    if (!q)
+        return NULL;
+    q->read = read;
+    q->source = s;
+    q->opening = opening;
+    q->low = (read->flags & SOURCE_READ_LOW) != 0;
+    q->fresh = (read->flags & SOURCE_READ_FRESH) != 0;
+    q->once = (read->flags & SOURCE_READ_ONCE) != 0;
+    q->len = read->len;
+    q->span_ms = read->timeout_ms ? read->timeout_ms : s->settings.io_timeout_ms;
+    q->left_ms = q->span_ms;
+    q->ticking = !q->low;
+    return q;
+}
+
+void http_loop_submit(struct http_source *s, struct source_read *read, bool opening)
+{
+    struct http_request *q = new_request(s, read, opening);
 
     if (!q) {
         struct err e;
@@ -44,12 +63,12 @@ void http_loop_submit(struct http_source *s, struct source_read *read, bool open
         read->done(read, status, &e);
         return;
     }
-    q->read = read;
-    q->source = s;
-    q->opening = opening;
     read->impl = q;
+    read->place = 0;
+    atomic_fetch_add(&s->in_flight, 1);
     pthread_mutex_lock(&s->lock);
-    q->deadline_ms = now_ms() + s->settings.io_timeout_ms;
+    q->started_ms = http_now_ms();
+    q->deadline_ms = q->started_ms + q->span_ms;
     bool first = !s->queue;
     if (first)
         s->queue = q;
@@ -61,31 +80,50 @@ void http_loop_submit(struct http_source *s, struct source_read *read, bool open
         http_loop_wake(s);
 }
 
-/* --- the active list ------------------------------------------------------------------------ */
+/* --- beginning and end ----------------------------------------------------------------------- */
 
-static void append(struct http_source *s, struct http_request *q)
+static void arrive(struct http_source *s, struct http_request *q)
 {
     q->next = NULL;
-    q->prev = s->active_tail;
-    if (s->active_tail)
-        s->active_tail->next = q;
+    q->older = s->youngest;
+    if (s->youngest)
+        s->youngest->younger = q;
     else
-        s->active = q;
-    s->active_tail = q;
+        s->oldest = q;
+    s->youngest = q;
+    if (s->oldest == q)
+        atomic_store_explicit(&s->oldest_ms, q->started_ms, memory_order_relaxed);
 }
 
-static void unlink_request(struct http_source *s, struct http_request *q)
+static void leave(struct http_source *s, struct http_request *q)
 {
-    if (s->waiting == q)
-        s->waiting = q->next;
-    if (q->prev)
-        q->prev->next = q->next;
+    http_order_remove(q);
+    if (q->younger)
+        q->younger->older = q->older;
     else
-        s->active = q->next;
-    if (q->next)
-        q->next->prev = q->prev;
-    else
-        s->active_tail = q->prev;
+        s->youngest = q->older;
+    if (q->older) {
+        q->older->younger = q->younger;
+        return;
+    }
+    s->oldest = q->younger;
+    atomic_store_explicit(&s->oldest_ms, s->oldest ? s->oldest->started_ms : 0,
+                          memory_order_relaxed);
+}
+
+/* What came from the server, or should have; not what the head had, or what nobody waited for. */
+static void count(struct http_request *q, int status, const struct err *e)
+{
+    struct http_source *s = q->source;
+
+    if (status && e->kind == ERR_CANCELLED)
+        return;
+    if (status)
+        atomic_fetch_add(&s->errors, 1);
+    if (status || q->attempts)
+        atomic_fetch_add_explicit(
+            &s->latency[source_latency_bucket(http_now_ms() - q->started_ms)], 1,
+            memory_order_relaxed);
 }
 
 /* The only way out: gives the handle back, counts, answers, frees. */
@@ -93,12 +131,10 @@ static void finish(struct http_request *q, int status, const struct err *e)
 {
     struct http_source *s = q->source;
 
-    unlink_request(s, q);
     http_transfer_end(q);
-    if (status == 0)
-        atomic_fetch_add(&s->bytes, q->got);
-    else if (e->kind != ERR_CANCELLED)
-        atomic_fetch_add(&s->errors, 1);
+    leave(s, q);
+    count(q, status, e);
+    atomic_fetch_sub(&s->in_flight, 1);
     q->read->done(q->read, status, e);
     free(q);
 }
@@ -111,7 +147,90 @@ static void finish_cancelled(struct http_request *q)
     finish(q, status, &e);
 }
 
-/* --- what happens to a request ------------------------------------------------------------- */
+/* Says how much was tried, when it was more than once. */
+static void finish_failed(struct http_request *q, int status, struct err *e)
+{
+    size_t n = strlen(e->text);
+    uint64_t tenths = (http_now_ms() - q->started_ms + 50) / 100;
+
+    if (q->attempts > 1)
+        (void)snprintf(e->text + n, sizeof e->text - n, ", %u attempts in %" PRIu64 ".%u s",
+                       q->attempts, tenths / 10, (unsigned)(tenths % 10));
+    finish(q, status, e);
+}
+
+static void finish_late(struct http_request *q)
+{
+    struct err e;
+    const char *before = q->last.text, *name = q->source->base.name;
+    size_t n = strlen(name);
+
+    /* The name of the object is in there once more, in front. */
+    if (strncmp(before, name, n) == 0 && strncmp(before + n, ": ", 2) == 0)
+        before += n + 2;
+    int status = err_set(&e, ERR_TIMEOUT, "%s: no complete answer within %u s%s%.300s", name,
+                         (q->span_ms + 999) / 1000, *before ? "; the attempt before: " : "",
+                         before);
+    finish_failed(q, status, &e);
+}
+
+/* --- attempts ------------------------------------------------------------------------------- */
+
+/* xorshift; nobody has to be surprised by it */
+static uint32_t next_chance(struct http_source *s)
+{
+    uint32_t x = s->chance;
+
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return s->chance = x;
+}
+
+static void try_again(struct http_request *q, const struct err *why, uint64_t at_ms)
+{
+    q->last = *why;
+    http_transfer_end(q);
+    atomic_fetch_add_explicit(&q->source->retries, 1, memory_order_relaxed);
+    if (at_ms)
+        http_order_rest(q, at_ms);
+    else
+        http_order_wait(q, true);
+}
+
+void http_loop_attempt_ended(struct http_request *q, const struct http_outcome *o)
+{
+    struct http_source *s = q->source;
+    struct err e = o->err;
+
+    if (o->status == 0) {
+        finish(q, 0, NULL);
+        return;
+    }
+    if (o->stale && !q->renewed) {
+        q->renewed = true;
+        try_again(q, &e, 0);
+        return;
+    }
+    q->failed = q->got > q->begun_at ? 1 : q->failed + 1;
+    struct retry_state r = { .failed = q->failed,
+                             .now_ms = http_now_ms(),
+                             .deadline_ms = q->deadline_ms,
+                             .after_s = o->after_s,
+                             .chance = next_chance(s) };
+    uint64_t at_ms;
+    if (o->verdict != RETRY_HERE || q->once) {
+        finish_failed(q, o->status, &e);
+    } else if (retry_plan(&r, &at_ms)) {
+        try_again(q, &e, at_ms);
+    } else {
+        size_t n = strlen(e.text);
+        if (o->after_s > 0)
+            (void)snprintf(e.text + n, sizeof e.text - n, ", later than the deadline of %u s",
+                           (q->span_ms + 999) / 1000);
+        finish_failed(q, o->status, &e);
+    }
+}
 
 /* Answers from the head if it holds all of the range. */
 static bool answer_from_head(struct http_request *q)
@@ -145,27 +264,14 @@ static void begin(struct http_request *q)
         finish(q, status, &e);
         return;
     }
-    if (!answer_from_head(q) && !q->source->waiting)
-        q->source->waiting = q;
+    if (answer_from_head(q))
+        return;
+    http_order_wait(q, false);
+    if (atomic_load(&q->promoted)) /* while it was queued */
+        http_order_promote(q);
 }
 
-/* One request a connection; many once HTTP/2 is known to be there. That is forgotten when curl
- * falls idle, since the connection may be gone by the next time and all would open one of their
- * own. */
-static void start_waiting(struct http_source *s)
-{
-    while (s->waiting &&
-           s->in_flight < (s->multiplexed ? max_u64(HTTP_STREAMS_MAX, s->settings.max_connections)
-                                          : s->settings.max_connections)) {
-        struct http_request *q = s->waiting;
-        struct err e;
-
-        s->waiting = q->next;
-        int status = http_transfer_start(q, &e);
-        if (status)
-            finish(q, status, &e);
-    }
-}
+/* --- rounds of the thread --------------------------------------------------------------------- */
 
 static void do_drop_head(struct http_source *s)
 {
@@ -176,7 +282,7 @@ static void do_drop_head(struct http_source *s)
     s->head_len = 0;
 }
 
-/* Moves what is queued to the active list and begins it. Returns whether to stop. */
+/* Begins what is queued. Returns whether to stop. */
 static bool take_queue(struct http_source *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -188,7 +294,7 @@ static bool take_queue(struct http_source *s)
     do_drop_head(s); /* first: reads queued after it was dropped must not be answered from it */
     while (q) {
         struct http_request *next = q->next;
-        append(s, q);
+        arrive(s, q);
         if (stop)
             finish_cancelled(q);
         else
@@ -198,34 +304,49 @@ static bool take_queue(struct http_source *s)
     return stop;
 }
 
-static void do_cancels(struct http_source *s)
+static void do_flags(struct http_source *s)
 {
-    if (!atomic_exchange(&s->cancel_wanted, false))
+    if (!atomic_exchange(&s->flags_set, false))
         return;
-    struct http_request *q = s->active;
+    struct http_request *q = s->oldest;
     while (q) {
-        struct http_request *next = q->next;
+        struct http_request *next = q->younger;
         if (atomic_load(&q->cancelled))
             finish_cancelled(q);
+        else if (atomic_load(&q->promoted))
+            http_order_promote(q);
         q = next;
     }
 }
 
-static void do_deadlines(struct http_source *s)
+static void do_timers(struct http_source *s)
 {
-    uint64_t now = now_ms();
+    uint64_t now = http_now_ms();
+    struct timer *t;
 
-    while (s->active && s->active->deadline_ms <= now) {
-        struct err e;
-        int status = err_set(&e, ERR_TIMEOUT, "%s: no complete answer within %u s", s->base.name,
-                             (s->settings.io_timeout_ms + 999) / 1000);
-        finish(s->active, status, &e);
+    while ((t = timers_first(&s->timers)) && t->at_ms <= now) {
+        struct http_request *q =
+            (struct http_request *)((char *)t - offsetof(struct http_request, timer));
+        if (q->deadline_ms <= now)
+            finish_late(q);
+        else
+            http_order_wait(q, true); /* has rested */
     }
 }
 
-/* Collects what curl has completed. An attempt that failed is final today; the retry policy (which
- * errors, how long to wait, within the request's deadline) belongs here, where the outcome is known
- * and the request is still on the active list: end the transfer, and start it again later. */
+/* Tells of bytes that have come. Once a round, which is often enough: curl brings them in small
+ * pieces, and the end of a read is told by done(). */
+static void do_progress(struct http_source *s)
+{
+    for (unsigned low = 0; low < 2; low++)
+        for (struct http_request *q = s->running[low].first; q; q = q->next)
+            if (q->got > q->told && q->got < q->len) {
+                q->told = q->got;
+                if (q->read->progress)
+                    q->read->progress(q->read, q->got);
+            }
+}
+
 static void do_completions(struct http_source *s)
 {
     CURLMsg *m;
@@ -233,20 +354,20 @@ static void do_completions(struct http_source *s)
 
     while ((m = libcurl.multi_info_read(s->multi, &left))) {
         struct http_request *q = NULL;
-        struct err e;
+        struct http_outcome o;
 
         if (m->msg != CURLMSG_DONE ||
             libcurl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &q) != CURLE_OK || !q)
             continue;
-        int status = http_transfer_result(q, m->data.result, &e);
-        finish(q, status, &e);
+        http_transfer_result(q, m->data.result, &o);
+        http_loop_attempt_ended(q, &o);
     }
 }
 
 static void cancel_all(struct http_source *s)
 {
-    while (s->active)
-        finish_cancelled(s->active);
+    while (s->oldest)
+        finish_cancelled(s->oldest);
 }
 
 /* Curl itself is in trouble (memory, file descriptors): nothing under way can be relied on. */
@@ -256,19 +377,21 @@ static void fail_all(struct http_source *s, CURLMcode code)
     struct err e;
 
     (void)nanosleep(&moment, NULL); /* if it stays so, do not keep a processor busy with it */
-    while (s->active) {
+    while (s->oldest) {
         int status = err_set(&e, code == CURLM_OUT_OF_MEMORY ? ERR_NO_MEMORY : ERR_NETWORK,
                              "%s: %s", s->base.name, libcurl.multi_strerror(code));
-        finish(s->active, status, &e);
+        finish(s->oldest, status, &e);
     }
 }
 
 static int wait_ms(const struct http_source *s)
 {
-    if (!s->active)
+    const struct timer *t = timers_first(&s->timers);
+
+    if (!t)
         return IDLE_WAIT_MS;
-    uint64_t now = now_ms(), deadline = s->active->deadline_ms;
-    return deadline <= now ? 0 : (int)min_u64(deadline - now, IDLE_WAIT_MS);
+    uint64_t now = http_now_ms();
+    return t->at_ms <= now ? 0 : (int)min_u64(t->at_ms - now, IDLE_WAIT_MS);
 }
 
 static void *run(void *arg)
@@ -278,12 +401,13 @@ static void *run(void *arg)
     while (!take_queue(s)) {
         int running;
 
-        do_cancels(s);
-        start_waiting(s);
+        do_flags(s);
+        http_order_run(s);
         CURLMcode code = libcurl.multi_perform(s->multi, &running);
+        do_progress(s);
         do_completions(s);
-        do_deadlines(s);
-        start_waiting(s);
+        do_timers(s);
+        http_order_run(s);
         if (code == CURLM_OK)
             code = libcurl.multi_poll(s->multi, NULL, 0, wait_ms(s), NULL);
         if (code != CURLM_OK)
@@ -292,7 +416,7 @@ static void *run(void *arg)
     do { /* done() of one that is cancelled may have started another */
         cancel_all(s);
         (void)take_queue(s);
-    } while (s->active);
+    } while (s->oldest);
     return NULL;
 }
 
@@ -320,6 +444,7 @@ int http_loop_start(struct http_source *s, struct err *e)
     s->idle = calloc(HTTP_IDLE_MAX, sizeof(CURL *));
     if (!s->multi || !s->idle)
         return err_nomem(e); /* http_loop_stop() is not due; the caller frees */
+    s->chance = (uint32_t)(http_now_ms() ^ ((uintptr_t)s >> 4) ^ (uint32_t)getpid() << 16) | 1;
     long connections = (long)s->settings.max_connections;
     (void)libcurl.multi_setopt(s->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     (void)libcurl.multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, 2 * connections); /* a redirect's too */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One range request: a configured curl handle, the callbacks that check the reply as it arrives,
- * and the outcome. A reply that is wrong is dropped at its header: no body is read that nobody
- * wants.
+ * One attempt at a range request: a configured curl handle, the callbacks that check the reply as it
+ * arrives, and the outcome. A reply that is wrong is dropped at its header: no body is read that
+ * nobody wants. What earlier attempts have brought is not asked for again.
  *
  * Body bytes go straight into the reader's buffer and never beyond its end. I/O thread only.
  */
@@ -36,15 +36,34 @@ static int plain_redirect(struct http_request *q)
                    q->source->base.name);
 }
 
+/* What this attempt is to bring. */
+static struct http_want wanted(const struct http_request *q)
+{
+    bool any = q->opening && !q->identified;
+
+    return (struct http_want){ .name = q->source->base.name,
+                               .offset = q->read->offset + q->begun_at,
+                               .len = q->len - q->begun_at,
+                               .identity = any ? NULL : &q->source->identity };
+}
+
+/* The first good header of the opening request says which object it is. */
+static void identify(struct http_request *q, uint64_t body_len)
+{
+    struct http_source *s = q->source;
+
+    s->identity = q->reply.identity;
+    s->identity.size = q->reply.range.total;
+    q->identified = true;
+    q->len = (size_t)body_len; /* the object may be shorter than its head was to be */
+}
+
 /* The header is complete: goes on (0), or ends the transfer. */
 static int on_header_end(struct http_request *q)
 {
     const struct http_reply *r = &q->reply;
-    const struct source_read *read = q->read;
-    struct http_want want = { .name = q->source->base.name,
-                              .offset = read->offset,
-                              .len = read->len,
-                              .identity = q->opening ? NULL : &q->source->identity };
+    struct http_want want = wanted(q);
+    uint64_t body_len;
 
     if (r->status >= 300 && r->status < 400) {
         q->moved_for_good =
@@ -54,8 +73,12 @@ static int on_header_end(struct http_request *q)
     }
     if (r->status != 200 && r->status != 206)
         return 0; /* interim, a log-in that curl goes on with, or judged when it has ended */
-    int status = http_reply_check(r, &want, (int64_t)time(NULL), &q->body_len, &q->err);
+    int status = http_reply_check(r, &want, (int64_t)time(NULL), &body_len, &q->err);
     q->accepted = status == 0;
+    if (q->accepted && !want.identity)
+        identify(q, body_len);
+    if (q->accepted)
+        q->end = q->begun_at + (size_t)body_len;
     long version = 0;
     if (libcurl.easy_getinfo(q->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
         version == CURL_HTTP_VERSION_2_0)
@@ -93,10 +116,14 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
         q->discarded += len;
         return q->discarded <= ERROR_PAGE_MAX ? len : 0;
     }
-    if (len > q->body_len - q->got) {
+    if (q->low && q->source->low_stands_back) {
+        http_order_paused(q);
+        return CURL_WRITEFUNC_PAUSE; /* these bytes come once more */
+    }
+    if (len > q->end - q->got) {
         q->status = err_set(&q->err, ERR_HTTP_BAD_REPLY,
-                            "%s: the server sends more than the %" PRIu64 " bytes it was asked for",
-                            q->source->base.name, q->body_len);
+                            "%s: the server sends more than the %zu bytes it was asked for",
+                            q->source->base.name, q->end - q->begun_at);
         return 0;
     }
     memcpy(q->read->buf + q->got, bytes, len);
@@ -118,7 +145,6 @@ static CURLcode set_protocol(CURL *easy, const struct http_settings *o)
     CURLcode rc = CURLE_OK;
 
     SET(PROTOCOLS_STR, "http,https");
-    SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     SET(FOLLOWLOCATION, 1L);
     SET(MAXREDIRS, (long)MAX_REDIRECTS);
     SET(UNRESTRICTED_AUTH, 0L);
@@ -171,7 +197,6 @@ static CURLcode set_transport(CURL *easy, const struct http_source *s)
     SET(NOSIGNAL, 1L);
     SET(NOPROGRESS, 1L);
     SET(USERAGENT, o->user_agent);
-    SET(HTTPHEADER, s->headers);
     SET(BUFFERSIZE, (long)RECEIVE_BUFFER);
     SET(TCP_NODELAY, 1L);
     SET(TCP_KEEPALIVE, 1L);
@@ -215,11 +240,15 @@ static CURL *take_handle(struct http_source *s, CURLcode *rc)
 
 static CURLcode set_request(CURL *easy, struct http_request *q)
 {
-    const struct http_settings *o = &q->source->settings;
+    const struct http_source *s = q->source;
+    const struct http_settings *o = &s->settings;
+    bool own = q->low && o->max_connections > 1; /* source_http_order.c says why */
     CURLcode rc = CURLE_OK;
 
-    (void)snprintf(q->range, sizeof q->range, "%" PRIu64 "-%" PRIu64, q->read->offset,
-                   q->read->offset + q->read->len - 1);
+    (void)snprintf(q->range, sizeof q->range, "%" PRIu64 "-%" PRIu64, q->read->offset + q->got,
+                   q->read->offset + q->len - 1);
+    SET(HTTP_VERSION, (long)(own ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
+    SET(HTTPHEADER, q->fresh ? s->fresh_headers : s->headers);
     SET(URL, o->url);
     SET(REDIR_PROTOCOLS_STR, strncasecmp(o->url, "https:", 6) == 0 ? "https" : "http,https");
     SET(HTTPAUTH, o->auth);
@@ -231,27 +260,48 @@ static CURLcode set_request(CURL *easy, struct http_request *q)
     return rc;
 }
 
-int http_transfer_start(struct http_request *q, struct err *e)
+/* Forgets the attempt before. */
+static void reset(struct http_request *q)
+{
+    q->reply = (struct http_reply){ .status = 0 };
+    q->accepted = q->moved_for_good = q->redirected = q->paused = false;
+    q->begun_at = q->end = q->got;
+    q->discarded = 0;
+    q->status = 0;
+    q->curl_text[0] = '\0';
+}
+
+static int not_started(struct http_outcome *o, enum retry_fault fault, const struct http_source *s,
+                       const char *why)
+{
+    *o = (struct http_outcome){ .verdict = retry_of_fault(fault), .after_s = -1 };
+    o->status = err_set(&o->err, retry_kind_of_fault(fault), "%s: %s", s->base.name, why);
+    return o->status;
+}
+
+int http_transfer_start(struct http_request *q, struct http_outcome *o)
 {
     struct http_source *s = q->source;
     CURLcode rc = CURLE_OK;
     CURL *easy = take_handle(s, &rc);
 
+    reset(q);
+    q->attempts++;
     if (easy)
         rc = set_request(easy, q);
     if (rc != CURLE_OK) {
         if (easy)
             libcurl.easy_cleanup(easy);
-        return err_set(e, rc == CURLE_OUT_OF_MEMORY ? ERR_NO_MEMORY : ERR_UNSUPPORTED, "%s: %s",
-                       s->base.name, libcurl.easy_strerror(rc));
+        return not_started(
+            o, rc == CURLE_OUT_OF_MEMORY ? RETRY_FAULT_MEMORY : RETRY_FAULT_REQUEST, s,
+            libcurl.easy_strerror(rc));
     }
     CURLMcode code = libcurl.multi_add_handle(s->multi, easy);
     if (code != CURLM_OK) {
         libcurl.easy_cleanup(easy);
-        return err_set(e, ERR_NO_MEMORY, "%s: %s", s->base.name, libcurl.multi_strerror(code));
+        return not_started(o, RETRY_FAULT_MEMORY, s, libcurl.multi_strerror(code));
     }
     q->easy = easy;
-    s->in_flight++;
     return 0;
 }
 
@@ -267,12 +317,12 @@ void http_transfer_end(struct http_request *q)
         atomic_fetch_add(&s->connections, (uint64_t)connections);
     /* One that got no answer was sent all the same. */
     atomic_fetch_add(&s->requests, q->reply.replies ? q->reply.replies : 1);
+    atomic_fetch_add(&s->bytes, q->got - q->begun_at);
     (void)libcurl.multi_remove_handle(s->multi, easy);
     (void)libcurl.easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     (void)libcurl.easy_setopt(easy, CURLOPT_PRIVATE, NULL);
     q->easy = NULL;
-    if (--s->in_flight == 0)
-        s->multiplexed = false;
+    q->paused = false;
     if (s->idle_count < HTTP_IDLE_MAX)
         s->idle[s->idle_count++] = easy;
     else
@@ -281,66 +331,117 @@ void http_transfer_end(struct http_request *q)
 
 /* --- the outcome ---------------------------------------------------------------------------- */
 
-static enum err_kind kind_of(const struct http_request *q, CURLcode code)
+/* OpenSSL says by text only whether the other side spoke or was gone. */
+static bool says(const struct http_request *q, const char *words)
+{
+    return strstr(q->curl_text, words) != NULL;
+}
+
+static enum retry_fault fault_of(const struct http_request *q, CURLcode code)
 {
     switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return RETRY_FAULT_NAME;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_INTERFACE_FAILED:
+    case CURLE_PROXY:
+        return RETRY_FAULT_CONNECT;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+        return RETRY_FAULT_BROKEN;
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        /* TLS 1.3: a server refuses our certificate, or its absence, after the handshake. */
+        return says(q, "SSL") && says(q, "alert") ? RETRY_FAULT_UNTRUSTED : RETRY_FAULT_BROKEN;
     case CURLE_OPERATION_TIMEDOUT:
-        return ERR_TIMEOUT;
+        return RETRY_FAULT_SLOW;
     case CURLE_OUT_OF_MEMORY:
-        return ERR_NO_MEMORY;
+        return RETRY_FAULT_MEMORY;
     case CURLE_SSL_CONNECT_ERROR:
+        return says(q, "SYSCALL") || says(q, "unexpected eof") || says(q, "reset by peer")
+                   ? RETRY_FAULT_BROKEN
+                   : RETRY_FAULT_HANDSHAKE;
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+    case CURLE_USE_SSL_FAILED:
+        return RETRY_FAULT_HANDSHAKE;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CRL_BADFILE:
-    case CURLE_SSL_SHUTDOWN_FAILED:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_ENGINE_NOTFOUND:
     case CURLE_SSL_ENGINE_SETFAILED:
     case CURLE_SSL_ENGINE_INITFAILED:
-    case CURLE_USE_SSL_FAILED:
     case CURLE_SSL_CLIENTCERT:
-        return ERR_TLS;
+        return RETRY_FAULT_UNTRUSTED;
     case CURLE_LOGIN_DENIED:
     case CURLE_AUTH_ERROR:
     case CURLE_REMOTE_ACCESS_DENIED:
-        return ERR_AUTH;
+        return RETRY_FAULT_DENIED;
     case CURLE_TOO_MANY_REDIRECTS:
     case CURLE_UNSUPPORTED_PROTOCOL: /* redirected to ftp: or file:, or no HTTP at all */
-    case CURLE_URL_MALFORMAT:
+    case CURLE_URL_MALFORMAT:        /* in a redirect: ours was looked at before */
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_WEIRD_SERVER_REPLY:
-        return ERR_HTTP_BAD_REPLY;
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-        /* TLS 1.3: a server refuses our certificate, or its absence, after the handshake. */
-        return strstr(q->curl_text, "SSL") && strstr(q->curl_text, "alert") ? ERR_TLS : ERR_NETWORK;
+        return RETRY_FAULT_REPLY;
+    case CURLE_FAILED_INIT:
+    case CURLE_NOT_BUILT_IN:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+    case CURLE_UNKNOWN_OPTION:
+        return RETRY_FAULT_REQUEST;
     default:
-        return ERR_NETWORK;
+        return RETRY_FAULT_OTHER;
     }
 }
 
-static int failure(struct http_request *q, CURLcode code, struct err *e)
+/* Curl used a connection that it had kept, and nothing came back: the server had closed it. */
+static bool was_stale(struct http_request *q, enum retry_fault fault)
 {
-    enum err_kind kind = kind_of(q, code);
-    long connect_code = 0; /* a proxy's answer to CONNECT, which the callbacks do not see */
+    long connections = 1;
 
-    if (libcurl.easy_getinfo(q->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code) == CURLE_OK) {
-        if (connect_code == 407)
-            return err_set(e, ERR_AUTH, "%s: the proxy wants a log-in (status 407)",
-                           q->source->base.name);
-        if (connect_code == 401 || connect_code == 403)
-            return err_set(e, ERR_AUTH, "%s: access denied by the proxy (status %ld)",
-                           q->source->base.name, connect_code);
+    return fault == RETRY_FAULT_BROKEN && !q->reply.header_bytes &&
+           libcurl.easy_getinfo(q->easy, CURLINFO_NUM_CONNECTS, &connections) == CURLE_OK &&
+           connections == 0;
+}
+
+/* A proxy's answer to CONNECT, which the callbacks do not see; 0 if there was none or it agreed. */
+static int refused_by_proxy(const struct http_request *q)
+{
+    long code = 0;
+
+    if (libcurl.easy_getinfo(q->easy, CURLINFO_HTTP_CONNECTCODE, &code) != CURLE_OK)
+        return 0;
+    return code >= 300 ? (int)code : 0;
+}
+
+static void failure(struct http_request *q, CURLcode code, struct http_outcome *o)
+{
+    const char *name = q->source->base.name;
+    enum retry_fault fault = fault_of(q, code);
+    int proxy = refused_by_proxy(q);
+
+    o->verdict = proxy ? retry_of_status(proxy) : retry_of_fault(fault);
+    o->stale = was_stale(q, fault);
+    if (proxy == 407) {
+        o->status = err_set(&o->err, ERR_AUTH, "%s: the proxy wants a log-in (status 407)", name);
+        return;
+    }
+    if (proxy == 401 || proxy == 403) {
+        o->status = err_set(&o->err, ERR_AUTH, "%s: access denied by the proxy (status %d)", name,
+                            proxy);
+        return;
     }
     /* What curl says may quote the server (certificate names, for one). */
     for (char *p = q->curl_text; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             *p = '?';
-    return err_set(e, kind, "%s: %s", q->source->base.name,
-                   *q->curl_text ? q->curl_text : libcurl.easy_strerror(code));
+    o->status = err_set(&o->err, retry_kind_of_fault(fault), "%s: %s", name,
+                        *q->curl_text ? q->curl_text : libcurl.easy_strerror(code));
 }
 
 /* What to do about a 401, when we know more than that. */
@@ -384,8 +485,6 @@ static int opened(struct http_request *q, struct err *e)
     const char *url = NULL;
     long offered = 0;
 
-    s->identity = q->reply.identity;
-    s->identity.size = q->reply.range.total;
     /* Credentials that are bound to the host of the URL would be taken for the new host's. */
     bool bound = s->settings.user || s->settings.auth == CURLAUTH_NEGOTIATE;
     if (q->redirected && q->moved_for_good && !bound &&
@@ -405,31 +504,52 @@ static int opened(struct http_request *q, struct err *e)
     return 0;
 }
 
-int http_transfer_result(struct http_request *q, CURLcode code, struct err *e)
+/* A complete header that was not what was asked for. */
+static void judge(struct http_request *q, struct http_outcome *o)
+{
+    const struct http_reply *r = &q->reply;
+    struct http_want want = wanted(q);
+    int64_t now = (int64_t)time(NULL);
+    uint64_t ignored;
+
+    o->status = http_reply_check(r, &want, now, &ignored, &o->err);
+    if (!o->status)
+        o->status = err_set(&o->err, ERR_HTTP_BAD_REPLY, "%s: bad reply", want.name);
+    explain_denial(q, &o->err);
+    bool judged_by_status = r->status != 200 && r->status != 206;
+    o->verdict = judged_by_status ? retry_of_status(r->status) : retry_of_kind(o->err.kind);
+    if (o->verdict == RETRY_HERE)
+        o->after_s = http_retry_after(r->retry_after, now);
+}
+
+void http_transfer_result(struct http_request *q, CURLcode code, struct http_outcome *o)
 {
     const struct http_reply *r = &q->reply;
 
+    *o = (struct http_outcome){ .after_s = -1 };
     if (q->status) { /* a callback ended it and knows why */
-        *e = q->err;
-        return q->status;
+        o->status = q->status;
+        o->err = q->err;
+        o->verdict = retry_of_kind(q->err.kind);
+        return;
     }
     /* An error page that breaks off does not matter; a log-in that breaks off was no answer yet. */
     bool refused = r->status >= 400 && r->status != 401 && r->status != 407;
     if (!q->accepted && r->complete && (code == CURLE_OK || code == CURLE_WRITE_ERROR || refused)) {
-        struct http_want want = { .name = q->source->base.name,
-                                  .offset = q->read->offset,
-                                  .len = q->read->len,
-                                  .identity = q->opening ? NULL : &q->source->identity };
-        uint64_t ignored;
-        int status = http_reply_check(r, &want, (int64_t)time(NULL), &ignored, e);
-        explain_denial(q, e);
-        return status ? status : err_set(e, ERR_HTTP_BAD_REPLY, "%s: bad reply", want.name);
+        judge(q, o);
+        return;
     }
-    if (code != CURLE_OK)
-        return failure(q, code, e);
-    if (!q->accepted || q->got != q->body_len)
-        return err_set(e, ERR_HTTP_BAD_REPLY,
-                       "%s: the server sends %zu bytes, %" PRIu64 " were asked for",
-                       q->source->base.name, q->got, q->body_len);
-    return q->opening ? opened(q, e) : 0;
+    if (q->accepted && q->got == q->end) { /* whatever was to come behind the bytes */
+        o->status = q->opening ? opened(q, &o->err) : 0;
+        o->verdict = RETRY_GIVE_UP;
+        return;
+    }
+    if (code != CURLE_OK) {
+        failure(q, code, o);
+        return;
+    }
+    o->verdict = retry_of_fault(RETRY_FAULT_SHORT);
+    o->status = err_set(&o->err, retry_kind_of_fault(RETRY_FAULT_SHORT),
+                        "%s: the server sends %zu bytes, %zu were asked for", q->source->base.name,
+                        q->got - q->begun_at, q->end - q->begun_at);
 }

@@ -3,14 +3,16 @@
  * Opens a URL as a source, reads ranges of it, and prints what became of each: for the integration
  * scripts tests/it-02*-http*.sh.
  *
- *     http-check [-o KEY=VALUE]... [-j] [-c] [-d] [-r N] URL [OFFSET:LENGTH]...
+ *     http-check [-o KEY=VALUE]... [-j] [-c] [-d] [-l] [-p] [-1] [-f] [-t MS] [-r N]
+ *                URL [OFFSET:LENGTH]...
  *
  * KEY is a field of struct source_options, or head (bytes fetched when opening). -j starts all
  * reads at once, -c cancels each one once all are started, -d drops the head first, -r N does the
- * list of reads N times. Byte i of the object has to be pattern(i); nothing may be written behind
- * the buffer's end. Lines printed: "open RESULT", "read OFFSET:LENGTH RESULT", "stats ..."; RESULT
- * is ok or the name of an error kind and its text. Exit status 1 for wrong bytes, 2 for wrong
- * usage.
+ * list of reads N times. -l: LOW reads, -p: which are promoted once all are started; -1: ONCE; -f:
+ * FRESH; -t: with this deadline. Byte i of the object has to be pattern(i), also when progress is
+ * told; nothing may be written behind the buffer's end; nothing may be in flight at the end. Lines
+ * printed: "open RESULT", "read OFFSET:LENGTH RESULT", "stats ..."; RESULT is ok or the name of an
+ * error kind and its text. Exit status 1 for wrong bytes, 2 for wrong usage.
  */
 #include "config.h"
 
@@ -28,6 +30,8 @@ struct job {
     struct source_read read;
     bool done; /* lock */
     int calls; /* lock; of done() */
+    size_t told; /* I/O thread, then whoever has seen DONE */
+    bool lied;   /* the same: progress() was told what is not so */
     int status;
     struct err err;
 };
@@ -54,9 +58,24 @@ static void on_done(struct source_read *read, int status, const struct err *e)
     pthread_mutex_unlock(&lock);
 }
 
+static void on_progress(struct source_read *read, size_t got)
+{
+    struct job *j = read->arg;
+
+    j->lied = j->lied || got <= j->told || got > read->len;
+    for (size_t i = j->told; !j->lied && i < got; i++)
+        j->lied = read->buf[i] != pattern(read->offset + i);
+    j->told = got;
+}
+
+static struct source_read template = { .done = on_done, .progress = on_progress };
+
 static void start(struct source *s, struct job *j, uint64_t offset, size_t len)
 {
-    *j = (struct job){ .read = { .offset = offset, .len = len, .done = on_done, .arg = j } };
+    *j = (struct job){ .read = template };
+    j->read.offset = offset;
+    j->read.len = len;
+    j->read.arg = j;
     j->read.buf = malloc(len + CANARY);
     if (!j->read.buf)
         exit(2);
@@ -64,11 +83,13 @@ static void start(struct source *s, struct job *j, uint64_t offset, size_t len)
     source_start(s, &j->read);
 }
 
-static void cancel(struct source *s, struct job *j)
+/* Cancels or promotes it, if it is not done. */
+static void tell(struct source *s, struct job *j,
+                 void (*what)(struct source *s, struct source_read *read))
 {
     pthread_mutex_lock(&lock);
     if (!j->done)
-        source_cancel(s, &j->read);
+        what(s, &j->read);
     pthread_mutex_unlock(&lock);
 }
 
@@ -84,7 +105,7 @@ static void wait_for(struct job *j)
 static bool report(struct job *j)
 {
     const struct source_read *r = &j->read;
-    bool good = j->calls == 1;
+    bool good = j->calls == 1 && !j->lied;
 
     printf("read %" PRIu64 ":%zu ", r->offset, r->len);
     for (size_t i = 0; i < CANARY; i++)
@@ -96,7 +117,7 @@ static bool report(struct job *j)
     if (!j->status)
         puts(good ? "ok" : "WRONG BYTES");
     else if (!good)
-        puts("WRITTEN BEHIND THE BUFFER, or answered twice");
+        puts("WRITTEN BEHIND THE BUFFER, or answered twice, or wrong progress");
     free(j->read.buf);
     return good;
 }
@@ -121,6 +142,7 @@ static bool set_option(struct source_options *o, size_t *head, char *text)
         { "netrc_file", &o->netrc_file, NULL },
         { "proxy", &o->proxy, NULL },
         { "auth", &o->auth, NULL },
+        { "aws_sigv4", &o->aws_sigv4, NULL },
     };
 
     if (!value)
@@ -144,7 +166,8 @@ static bool set_option(struct source_options *o, size_t *head, char *text)
     return false;
 }
 
-static bool read_all(struct source *s, char *const *ranges, size_t count, bool at_once, bool end)
+static bool read_all(struct source *s, char *const *ranges, size_t count, bool at_once,
+                     bool promote, bool end)
 {
     auto_free struct job *jobs = calloc(count ? count : 1, sizeof *jobs);
     bool good = jobs != NULL;
@@ -158,8 +181,10 @@ static bool read_all(struct source *s, char *const *ranges, size_t count, bool a
         if (!at_once)
             wait_for(&jobs[i]);
     }
+    for (size_t i = 0; jobs && promote && i < count; i++)
+        tell(s, &jobs[i], source_promote);
     for (size_t i = 0; jobs && end && i < count; i++)
-        cancel(s, &jobs[i]);
+        tell(s, &jobs[i], source_cancel);
     for (size_t i = 0; jobs && i < count; i++) {
         wait_for(&jobs[i]);
         good = report(&jobs[i]) && good;
@@ -174,14 +199,21 @@ int main(int argc, char **argv)
     struct source *s;
     struct err e;
     size_t head = 0;
-    bool at_once = false, end = false, drop = false, good = true;
+    bool at_once = false, promote = false, end = false, drop = false, good = true;
     unsigned long rounds = 1;
     int c;
 
-    while ((c = getopt(argc, argv, "o:jcdr:")) != -1) {
+    while ((c = getopt(argc, argv, "o:jcdlp1ft:r:")) != -1) {
         at_once = at_once || c == 'j';
         end = end || c == 'c';
         drop = drop || c == 'd';
+        promote = promote || c == 'p';
+        template.flags |= c == 'l' ? SOURCE_READ_LOW : 0;
+        template.flags |= c == '1' ? SOURCE_READ_ONCE : 0;
+        template.flags |= c == 'f' ? SOURCE_READ_FRESH : 0;
+        o.once = o.once || c == '1';
+        if (c == 't')
+            template.timeout_ms = (uint32_t)strtoul(optarg, NULL, 10);
         if (c == 'r')
             rounds = strtoul(optarg, NULL, 10);
         if (c == '?' || (c == 'o' && !set_option(&o, &head, optarg)))
@@ -198,11 +230,16 @@ int main(int argc, char **argv)
     if (drop)
         source_drop_head(s);
     for (unsigned long i = 0; i < rounds; i++)
-        good = read_all(s, argv + optind + 1, (size_t)(argc - optind - 1), at_once, end) && good;
+        good = read_all(s, argv + optind + 1, (size_t)(argc - optind - 1), at_once, promote,
+                        end) && good;
     source_get_stats(s, &stats);
-    printf("stats requests=%" PRIu64 " bytes=%" PRIu64 " errors=%" PRIu64 " connections=%" PRIu64
-           "\n",
-           stats.requests, stats.bytes, stats.errors, stats.connections);
+    printf("stats requests=%" PRIu64 " bytes=%" PRIu64 " retries=%" PRIu64 " errors=%" PRIu64
+           " connections=%" PRIu64 "\n",
+           stats.requests, stats.bytes, stats.retries, stats.errors, stats.connections);
+    if (stats.in_flight || stats.oldest_ms) {
+        puts("READS IN FLIGHT at the end");
+        good = false;
+    }
     source_close(s);
     return good ? 0 : 1;
 }

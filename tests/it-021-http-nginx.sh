@@ -200,5 +200,5 @@ expect_ok 2
 run "https://127.0.0.1:$NGINX_PORT/object"
 expect_text "$T/out" '^open tls '
 stop_nginx
-run "$URL/object"
+run -1 "$URL/object"
 expect_text "$T/out" '^open network '

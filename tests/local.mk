@@ -103,10 +103,12 @@ unit_tests = \
 	tests/test-package-builder \
 	tests/test-partial \
 	tests/test-partial-model \
+	tests/test-retry \
 	tests/test-samples \
 	tests/test-sft \
 	tests/test-short-name \
 	tests/test-source-file \
+	tests/test-timers \
 	tests/test-unpack \
 	tests/test-walk \
 	$(NULL)
@@ -419,6 +421,14 @@ tests_test_source_file_SOURCES = tests/test-source-file.c tests/unit.h
 tests_test_http_reply_CPPFLAGS = $(unit_cppflags)
 tests_test_http_reply_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
 tests_test_http_reply_SOURCES = tests/test-http-reply.c tests/unit.h
+
+tests_test_retry_CPPFLAGS = $(unit_cppflags)
+tests_test_retry_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_retry_SOURCES = tests/test-retry.c tests/unit.h
+
+tests_test_timers_CPPFLAGS = $(unit_cppflags)
+tests_test_timers_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_timers_SOURCES = tests/test-timers.c tests/unit.h
 
 tests_test_http_url_CPPFLAGS = $(unit_cppflags)
 tests_test_http_url_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whose turn it is. Requests beyond what the connections can take wait here and not in curl: its own
+ * list of pending transfers (CURLMOPT_MAX_HOST_CONNECTIONS, CURLOPT_PIPEWAIT) now and then forgets
+ * one, which then sits there until its deadline.
+ *
+ * Ordinary reads go in the order they came; one that is tried again goes first. LOW reads are begun
+ * only when no ordinary one waits or runs, and have half of the connections at most, so that one is
+ * free when somebody comes who waits. From then on they stand back: they take no more bytes, which
+ * fills the window of their connection and so stops the server, and go on where they were when the
+ * last ordinary read is done or rests. Each LOW read has a connection of HTTP/1.1 for as long as it
+ * takes: streams of one HTTP/2 connection cannot be stopped one by one without their bytes standing
+ * in the way of the others'. Where only one connection is allowed, a LOW read gives it up instead,
+ * keeps what it has and asks for the rest later.
+ *
+ * The span of a LOW read runs only while it is at work, not while it waits or is paused: how long
+ * others keep it waiting says nothing about the server. Once promoted it is a read like any other.
+ *
+ * I/O thread only.
+ */
+#include "config.h"
+
+#include "fetch/source_http.h"
+
+/* --- lists ---------------------------------------------------------------------------------- */
+
+static void leave_list(struct http_request *q)
+{
+    struct http_list *l = q->list;
+
+    if (!l)
+        return;
+    if (q->prev)
+        q->prev->next = q->next;
+    else
+        l->first = q->next;
+    if (q->next)
+        q->next->prev = q->prev;
+    else
+        l->last = q->prev;
+    l->count--;
+    q->next = q->prev = NULL;
+    q->list = NULL;
+}
+
+static void enter_list(struct http_request *q, struct http_list *l, bool in_front)
+{
+    leave_list(q);
+    q->list = l;
+    l->count++;
+    q->prev = in_front ? NULL : l->last;
+    q->next = in_front ? l->first : NULL;
+    if (q->prev)
+        q->prev->next = q;
+    else
+        l->first = q;
+    if (q->next)
+        q->next->prev = q;
+    else
+        l->last = q;
+}
+
+/* --- time ----------------------------------------------------------------------------------- */
+
+/* To be called whenever something has changed that decides whether the span runs. */
+static void update_clock(struct http_request *q)
+{
+    bool runs = !q->low || q->state == HTTP_RESTING || (q->state == HTTP_RUNNING && !q->paused);
+
+    if (runs != q->ticking) {
+        uint64_t now = http_now_ms();
+        if (runs)
+            q->deadline_ms = now + q->left_ms;
+        else
+            q->left_ms = q->deadline_ms > now ? (uint32_t)(q->deadline_ms - now) : 0;
+        q->ticking = runs;
+    }
+    if (!runs)
+        timers_clear(&q->source->timers, &q->timer);
+    else
+        timers_set(&q->source->timers, &q->timer,
+                   q->state == HTTP_RESTING ? min_u64(q->rest_until_ms, q->deadline_ms)
+                                            : q->deadline_ms);
+}
+
+/* --- states --------------------------------------------------------------------------------- */
+
+void http_order_wait(struct http_request *q, bool in_front)
+{
+    q->state = HTTP_WAITING;
+    enter_list(q, &q->source->waiting[q->low], in_front);
+    update_clock(q);
+}
+
+void http_order_rest(struct http_request *q, uint64_t at_ms)
+{
+    leave_list(q);
+    q->state = HTTP_RESTING;
+    q->rest_until_ms = at_ms;
+    update_clock(q);
+}
+
+void http_order_remove(struct http_request *q)
+{
+    leave_list(q);
+    timers_clear(&q->source->timers, &q->timer);
+}
+
+static void start(struct http_request *q)
+{
+    struct http_outcome o;
+
+    q->state = HTTP_RUNNING;
+    enter_list(q, &q->source->running[q->low], false);
+    update_clock(q);
+    if (http_transfer_start(q, &o) != 0)
+        http_loop_attempt_ended(q, &o);
+}
+
+/* Gives up the connection; what has come stays. */
+static void take_back(struct http_request *q)
+{
+    http_transfer_end(q);
+    q->attempts--;
+    http_order_wait(q, true);
+}
+
+void http_order_paused(struct http_request *q)
+{
+    q->paused = true;
+    update_clock(q);
+}
+
+static void resume(struct http_request *q)
+{
+    q->paused = false;
+    update_clock(q);
+    /* Brings what had come before, in a callback, whose refusal curl would forget. */
+    CURLcode code = libcurl.easy_pause(q->easy, CURLPAUSE_CONT);
+    if (code != CURLE_OK) {
+        struct http_outcome o;
+        http_transfer_result(q, code, &o);
+        http_loop_attempt_ended(q, &o);
+    }
+}
+
+void http_order_promote(struct http_request *q)
+{
+    struct http_source *s = q->source;
+
+    if (!q->low)
+        return;
+    q->low = false;
+    if (q->state == HTTP_WAITING)
+        enter_list(q, &s->waiting[false], false);
+    if (q->state == HTTP_RUNNING)
+        enter_list(q, &s->running[false], false);
+    if (q->paused)
+        resume(q); /* the last use of Q: it may be over */
+    else
+        update_clock(q);
+}
+
+/* --- turns ---------------------------------------------------------------------------------- */
+
+/* One request a connection; many once HTTP/2 is known to be there. That is forgotten when curl
+ * falls idle, since the connection may be gone by the next time and all would open one of their
+ * own. */
+static bool has_room(const struct http_source *s)
+{
+    unsigned most = s->settings.max_connections;
+
+    if (s->multiplexed)
+        return s->running[false].count < max_u64(HTTP_STREAMS_MAX, most);
+    return s->running[false].count + s->running[true].count < most;
+}
+
+static void run_low(struct http_source *s)
+{
+    struct http_request *next;
+    unsigned most = (unsigned)max_u64(s->settings.max_connections / 2, 1);
+
+    for (struct http_request *q = s->running[true].first; q; q = next) {
+        next = q->next;
+        if (q->paused)
+            resume(q);
+    }
+    while (s->waiting[true].first && s->running[true].count < most)
+        start(s->waiting[true].first);
+}
+
+void http_order_run(struct http_source *s)
+{
+    if (!s->running[false].first)
+        s->multiplexed = false;
+    if (s->waiting[false].first && s->settings.max_connections == 1)
+        while (s->running[true].first)
+            take_back(s->running[true].first);
+    while (s->waiting[false].first && has_room(s))
+        start(s->waiting[false].first);
+    s->low_stands_back = s->waiting[false].first || s->running[false].first;
+    if (!s->low_stands_back)
+        run_low(s);
+}
