@@ -36,6 +36,8 @@ libsftvfs_a_SOURCES = \
 	fs/read.h \
 	fs/readahead.c \
 	fs/readahead.h \
+	fs/record.c \
+	fs/record.h \
 	fs/session_io.c \
 	fs/session_io.h \
 	fs/stream.c \

@@ -28,6 +28,7 @@
 #include "fs/push.h"
 #include "fs/read.h"
 #include "fs/readahead.h"
+#include "fs/record.h"
 #include "fs/session_io.h"
 #include "fs/vfs.h"
 #include "src/log.h"
@@ -355,11 +356,15 @@ int mount_run(const struct package *package, struct engine *engine, const struct
         return rc;
     attr_rules_init(&v.rules, package, o->uid, o->gid, o->umask);
     /* With an overlay nothing is pushed: a store could overwrite what was written just before. */
-    if (parked_list_new(&v.parked) || (o->push && !o->overlay && push_new(&v, &v.pusher)) ||
+    bool push = o->push && !o->overlay && !o->record;
+    if (parked_list_new(&v.parked) || (push && push_new(&v, &v.pusher)) ||
         (o->overlay && overlay_ops_start(&v)))
         rc = err_nomem(e);
-    else
+    if (!rc && o->record)
+        rc = record_start(package, o->record, &v.recorder, e);
+    if (!rc)
         rc = session_run(&v, e);
+    record_stop(v.recorder);
     overlay_ops_free(&v);
     push_free(v.pusher);
     parked_list_free(v.parked);

@@ -20,6 +20,7 @@
 #include "fs/overlay_ops.h"
 #include "fs/parked.h"
 #include "fs/read.h"
+#include "fs/record.h"
 
 /* Of the largest READ, with every second unit in the upper file. */
 #define RUNS_MAX (READ_MAX / PARTIAL_UNIT + 2)
@@ -130,6 +131,7 @@ static void reply_mixed(struct vfs *v, fuse_req_t req, uint64_t id, struct mixed
         free(m);
         return;
     }
+    record_use(v->recorder, m->lower, spans, count, pieces, piece_count);
     park(v, req, pieces, piece_count, on_lower, m);
     if (pieces != usual)
         free(pieces);

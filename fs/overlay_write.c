@@ -20,6 +20,7 @@
 #include "fs/overlay_ops.h"
 #include "fs/parked.h"
 #include "fs/read.h"
+#include "fs/record.h"
 
 enum {
     NEEDS_MAX = 2,               /* first and last unit */
@@ -169,6 +170,7 @@ static bool start(struct waiting *p)
         read_log_failure(p->vfs, p->file.lower, "write", &e);
         return true;
     }
+    record_use(p->vfs->recorder, p->file.lower, p->needs, p->need_count, pieces, count);
     park(p->vfs, p->req, pieces, count, on_lower, p);
     if (pieces != usual)
         free(pieces);

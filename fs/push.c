@@ -260,30 +260,14 @@ void push_after_read(struct pusher *p, uint32_t index)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Where in file INDEX the block begins that holds its byte OFF, and how far it reaches. */
-static bool range_of_block(const struct package *package, uint32_t index, uint64_t off,
-                           struct wish *out)
-{
-    struct piece at, first;
-
-    if (package_map(package, index, off, 1, &at, 1) != 1 ||
-        package_map(package, index, 0, 1, &first, 1) != 1)
-        return false;
-    uint32_t from = at.block == first.block ? first.from : 0;
-    if (at.from < from || at.from - from > off)
-        return false;
-    out->range = (struct node_range){ index, index + 1 };
-    out->off = off - (at.from - from);
-    out->length = min_u64(package_block(package, at.block)->len - from,
-                          package_node(package, index)->size - out->off);
-    return true;
-}
-
 void push_after_miss(struct pusher *p, uint32_t index, uint64_t off, uint64_t len)
 {
-    struct wish wish;
+    struct wish wish = { .range = { index, index + 1 } };
 
-    if (!p || !range_of_block(p->vfs->package, index, off, &wish) || len >= wish.length)
+    if (!p)
+        return;
+    package_block_part(p->vfs->package, index, off, &wish.off, &wish.length);
+    if (len >= wish.length)
         return;
     if (pthread_mutex_trylock(&p->lock))
         return;

@@ -10,6 +10,7 @@
 
 #include "fs/parked.h"
 #include "fs/push.h"
+#include "fs/record.h"
 #include "src/log.h"
 
 /* A read that waits. */
@@ -161,6 +162,7 @@ void read_span(struct vfs *v, fuse_req_t req, uint32_t index, const struct read_
         read_reply_failure(v, req, index, "read", &e);
         return;
     }
+    record_use(v->recorder, index, span, 1, pieces, count);
     if (reply_from_memory(v, req, pieces, count))
         note_read(v, index, span);
     else

@@ -12,8 +12,11 @@
 
 enum { DEFAULT_KIB = 1024 };
 
+/* A recording is of what programs read, not of what the kernel guesses. */
 static unsigned wanted_kib(const struct mount_options *o)
 {
+    if (o->record)
+        return 0;
     return o->readahead_kib ? o->readahead_kib : DEFAULT_KIB;
 }
 

@@ -30,6 +30,7 @@ struct alias_table;
 struct forgetter;
 struct parked_list;
 struct pusher;
+struct recorder;
 struct writer;
 
 /* See session_io.h. */
@@ -47,6 +48,7 @@ struct vfs {
     struct fuse_session *session;
     struct parked_list *parked;   /* requests that wait for blocks */
     struct pusher *pusher;        /* NULL when pushing is off */
+    struct recorder *recorder;    /* NULL unless a start is recorded */
     bool source_immediate;        /* reads do not wait, so they need no way to be interrupted */
     bool kernel_skips_open, kernel_skips_opendir; /* after ENOSYS; set at INIT */
     struct attr_rules rules;

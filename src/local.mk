@@ -26,6 +26,8 @@ libsft_a_SOURCES = \
 	src/ico.c \
 	src/ico.h \
 	src/icope.c \
+	src/launch_list.c \
+	src/launch_list.h \
 	src/log.c \
 	src/log.h \
 	src/manifest.c \
@@ -63,4 +65,4 @@ libsft_a_SOURCES = \
 
 LIBSFT = libsft.a $(CORE_LIBS)
 
-EXTRA_DIST += src/sft-format.md
+EXTRA_DIST += src/launch-list.md src/sft-format.md

@@ -206,6 +206,20 @@ size_t package_map(const struct package *p, uint32_t file, uint64_t off, uint64_
     return count;
 }
 
+void package_block_part(const struct package *p, uint32_t file, uint64_t off, uint64_t *start,
+                        uint64_t *len)
+{
+    const struct node *n = &p->nodes[file];
+    uint32_t i = find_extent(p, n, off), last = n->first_extent + n->extent_count - 1;
+    uint64_t first = n->extent_count > 1 ? p->positions[i] : 0;
+    uint64_t stop = i < last ? p->positions[i + 1] : n->size;
+    uint64_t at = p->extents[i].from + (off - first); /* from the start of the extent's block */
+    uint64_t block = at - at % p->info.block_size;
+
+    *start = block > p->extents[i].from ? first + (block - p->extents[i].from) : first;
+    *len = min_u64(stop, first + (block + p->info.block_size - p->extents[i].from)) - *start;
+}
+
 int package_decode_block(const struct package *p, uint32_t index, const uint8_t *stored,
                          struct codec_context *ctx, uint8_t *out, struct err *e)
 {

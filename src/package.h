@@ -164,6 +164,11 @@ char *package_path(const struct package *p, uint32_t index);
 size_t package_map(const struct package *p, uint32_t file, uint64_t off, uint64_t len,
                    struct piece *out, size_t max);
 
+/* The bytes [*start, *start + *len) of a file that lie in a row in one block with byte OFF of it,
+ * which must be below its size. */
+void package_block_part(const struct package *p, uint32_t file, uint64_t off, uint64_t *start,
+                        uint64_t *len);
+
 const struct block *package_block(const struct package *p, uint32_t index);
 
 /* Dictionary of the package's zstd blocks as stored, or NULL. A newer version keeps it, as it keeps

@@ -79,6 +79,7 @@ unit_tests = \
 	tests/test-http-url \
 	tests/test-ico \
 	tests/test-json \
+	tests/test-launch-list \
 	tests/test-log \
 	tests/test-manifest \
 	tests/test-marker \
@@ -122,6 +123,7 @@ fs_unit_tests = \
 	tests/test-alias \
 	tests/test-caller \
 	tests/test-mount-table \
+	tests/test-record \
 	tests/test-stream \
 	$(NULL)
 check_PROGRAMS += $(fs_unit_tests)
@@ -135,6 +137,10 @@ unit_ldadd = $(CUNIT_LIBS) $(LIBSFT)
 tests_test_err_CPPFLAGS = $(unit_cppflags)
 tests_test_err_LDADD = $(unit_ldadd)
 tests_test_err_SOURCES = tests/test-err.c tests/unit.h
+
+tests_test_launch_list_CPPFLAGS = $(unit_cppflags)
+tests_test_launch_list_LDADD = $(unit_ldadd)
+tests_test_launch_list_SOURCES = tests/test-launch-list.c tests/unit.h $(make_sft_sources)
 
 tests_test_log_CPPFLAGS = $(unit_cppflags)
 tests_test_log_LDADD = $(unit_ldadd)
@@ -271,6 +277,10 @@ tests_test_alias_CPPFLAGS = $(unit_cppflags)
 tests_test_alias_LDADD = libsftvfs.a $(unit_ldadd)
 tests_test_alias_SOURCES = tests/test-alias.c tests/unit.h
 
+tests_test_record_CPPFLAGS = $(unit_cppflags) $(FUSE_CFLAGS)
+tests_test_record_LDADD = libsftvfs.a $(unit_ldadd)
+tests_test_record_SOURCES = tests/test-record.c tests/unit.h $(make_sft_sources)
+
 tests_test_stream_CPPFLAGS = $(unit_cppflags)
 tests_test_stream_LDADD = libsftvfs.a $(unit_ldadd)
 tests_test_stream_SOURCES = tests/test-stream.c tests/unit.h
@@ -332,6 +342,7 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz-container \
 	tests/fuzz/fuzz-dsft \
 	tests/fuzz/fuzz-href \
+	tests/fuzz/fuzz-launch-list \
 	tests/fuzz/fuzz-manifest \
 	tests/fuzz/fuzz-osd \
 	tests/fuzz/fuzz-overlay-marker \
@@ -364,6 +375,12 @@ tests_fuzz_fuzz_href_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_href_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_href_LDADD = $(LIBSFTFETCH) $(fuzz_ldadd)
 tests_fuzz_fuzz_href_SOURCES = tests/fuzz/fuzz-href.c tests/fuzz/fuzz.h
+
+tests_fuzz_fuzz_launch_list_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_launch_list_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_launch_list_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_launch_list_SOURCES = tests/fuzz/fuzz-launch-list.c tests/fuzz/fuzz.h \
+	$(make_sft_sources)
 
 tests_fuzz_fuzz_manifest_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_manifest_LDFLAGS = $(fuzz_ldflags)

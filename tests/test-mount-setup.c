@@ -2,6 +2,8 @@
 /* Options behind -o: our own, those for the connection, and what mount(8) and fstab bring along. */
 #include "config.h"
 
+#include <stdio.h>
+
 #include "tests/unit.h"
 #include "tools/mount_common.h"
 
@@ -47,6 +49,24 @@ static void mount_setup_takes_its_own_options(void)
     CU_ASSERT_EQUAL(s.mount.readahead_kib, 256);
     CU_ASSERT_EQUAL(s.engine.decoders, 3);
     CU_ASSERT(!s.mount.push && !s.mount.casefold_flag);
+    mount_setup_free(&s);
+}
+
+static void mount_setup_makes_the_path_of_a_recording_absolute(void)
+{
+    struct mount_setup s;
+    struct err e;
+    char cwd[4096], expected[4200];
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(getcwd(cwd, sizeof cwd));
+    (void)snprintf(expected, sizeof expected, "%s/dir/a,b", cwd);
+    CU_ASSERT_EQUAL(set(&s, "record=x,record=dir/a\\,b", &e), 0);
+    CU_ASSERT_STRING_EQUAL(s.mount.record, expected);
+    mount_setup_free(&s);
+    CU_ASSERT_EQUAL(set(&s, "record=/x", &e), 0);
+    CU_ASSERT_STRING_EQUAL(s.mount.record, "/x");
+    mount_setup_free(&s);
+    CU_ASSERT(set(&s, "record=", &e) < 0);
     mount_setup_free(&s);
 }
 
@@ -189,7 +209,8 @@ static void mount_setup_takes_the_last_of_ro_and_rw(void)
 }
 
 UNIT_MAIN("mount setup", TEST(mount_setup_defaults_are_the_callers),
-          TEST(mount_setup_takes_its_own_options), TEST(mount_setup_takes_names_of_users),
+          TEST(mount_setup_takes_its_own_options), TEST(mount_setup_makes_the_path_of_a_recording_absolute),
+          TEST(mount_setup_takes_names_of_users),
           TEST(mount_setup_takes_connection_options),
           TEST(mount_setup_passes_over_what_is_for_others),
           TEST(mount_setup_hands_on_what_is_for_the_kernel),

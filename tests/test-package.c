@@ -359,6 +359,33 @@ static void map_crosses_extents(void)
     package_free(p);
 }
 
+static void block_part_is_what_one_block_holds_of_a_file(void)
+{
+    static const struct {
+        uint32_t file;
+        uint64_t off, start, len;
+    } rows[] = {
+        { APP, 0, 0, BLOCK },
+        { APP, BLOCK - 1, 0, BLOCK },
+        { APP, BLOCK, BLOCK, BLOCK },
+        { APP, 2 * BLOCK + 99, 2 * BLOCK, 100 },
+        { LIB, 5, 0, 300 }, /* among others in its block */
+        { LONG, BLOCK - 1, 0, BLOCK },
+        { LONG, BLOCK, BLOCK, BLOCK },
+        { LONG, 2 * BLOCK + 7, 2 * BLOCK, 50 },
+    };
+    struct spec s = sound_spec();
+    struct package *p = build(&s);
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint64_t start, len;
+        package_block_part(p, rows[i].file, rows[i].off, &start, &len);
+        CU_ASSERT_EQUAL(start, rows[i].start);
+        CU_ASSERT_EQUAL(len, rows[i].len);
+    }
+    package_free(p);
+}
+
 static void map_gives_no_more_than_asked_and_nothing_past_the_end(void)
 {
     struct spec s = sound_spec();
@@ -599,7 +626,8 @@ UNIT_MAIN(
     TEST(lookup_finds_each_of_many_8_3_names), TEST(lookup_agrees_with_a_scan_of_the_directory),
     TEST(resolve_follows_both_separators), TEST(resolve_refuses_parents_and_what_is_below_files),
     TEST(path_joins_names_from_the_root), TEST(map_splits_one_extent_at_blocks),
-    TEST(map_crosses_extents), TEST(map_gives_no_more_than_asked_and_nothing_past_the_end),
+    TEST(map_crosses_extents), TEST(block_part_is_what_one_block_holds_of_a_file),
+    TEST(map_gives_no_more_than_asked_and_nothing_past_the_end),
     TEST(block_files_are_those_of_one_extent_in_byte_order),
     TEST(security_descriptors_are_kept_by_id), TEST(file_id_is_the_stored_one),
     TEST(file_ids_of_many_nodes_are_not_mixed_up),

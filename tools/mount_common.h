@@ -40,6 +40,8 @@ struct mount_setup {
     enum overlay_choice overlay;
     char *overlay_dir;       /* absolute, with OVERLAY_CHOICE_DIR; owned */
     const char *old_version; /* where the version is that the overlay was last used with, or NULL */
+    char *record;       /* absolute; owned, as MOUNT borrows it */
+    char *launch_list;  /* absolute path of a launch list, or NULL; owned */
     bool read_write;    /* rw was asked for */
     bool sloppy;        /* unknown options are passed over (mount -s) */
     char *fuse_options; /* owned */

@@ -22,6 +22,8 @@ enum {
     OPT_NO_CASEFOLD_FLAG,
     OPT_OVERLAY,
     OPT_OLD_VERSION,
+    OPT_RECORD,
+    OPT_LAUNCH_LIST,
     /* mount(8)'s */
     OPT_RO,
     OPT_RW,
@@ -66,6 +68,12 @@ const struct cli_option mount_suboptions[] = {
     { "no_casefold_flag", 0, NULL,
       "Do not tell programs that ask (Wine does) that directories disregard case.",
       OPT_NO_CASEFOLD_FLAG },
+    { "record", 0, "FILE",
+      "Write to FILE which blocks and files are read, in the order of their first use: a launch list "
+      "for 'sft pack --launch-list'. Meanwhile nothing is read ahead of need, which makes reading "
+      "slower. FILE is complete when it is unmounted, and usable before; an older recording there is "
+      "replaced.",
+      OPT_RECORD },
     { NULL, 0, NULL, NULL, 0 },
 };
 
@@ -115,6 +123,8 @@ void mount_setup_free(struct mount_setup *s)
     free(s->copies);
     free(s->fuse_options);
     free(s->overlay_dir);
+    free(s->record);
+    free(s->launch_list);
 }
 
 static int set_user(struct mount_setup *s, const char *value, struct err *e)
@@ -181,18 +191,37 @@ static int pass_to_fuse(struct mount_setup *s, const char *name, struct err *e)
     return 0;
 }
 
-int mount_setup_overlay(struct mount_setup *s, const char *value, struct err *e)
+/* PATH as it is from anywhere, since a daemon changes its directory. Caller frees. */
+static int absolute(const char *what, const char *path, char **out, struct err *e)
 {
     auto_free char *cwd = NULL;
+
+    if (path[0] != '/' && !(cwd = getcwd(NULL, 0)))
+        return err_sys(e, "%s %s: the working directory", what, path);
+    if (asprintf(out, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", path) < 0) {
+        *out = NULL;
+        return err_nomem(e);
+    }
+    return 0;
+}
+
+static int set_path(const char *what, const char *path, char **to, struct err *e)
+{
+    free(*to);
+    *to = NULL;
+    return absolute(what, path, to, e);
+}
+
+int mount_setup_overlay(struct mount_setup *s, const char *value, struct err *e)
+{
     char *dir = NULL;
 
     if (value && !*value)
         return err_set(e, ERR_INVALID, "overlay= needs a directory, 'temporary' or 'none'");
     if (value && strcmp(value, "none") != 0 && strcmp(value, "temporary") != 0) {
-        if (value[0] != '/' && !(cwd = getcwd(NULL, 0)))
-            return err_sys(e, "overlay %s: the working directory", value);
-        if (asprintf(&dir, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", value) < 0)
-            return err_nomem(e);
+        int rc = absolute("overlay", value, &dir, e);
+        if (rc)
+            return rc;
     }
     free(s->overlay_dir);
     s->overlay_dir = dir;
@@ -206,6 +235,8 @@ int mount_setup_overlay(struct mount_setup *s, const char *value, struct err *e)
 static int apply(struct mount_setup *s, const struct cli_option *o, const char *value,
                  struct err *e)
 {
+    int rc;
+
     switch (o->id) {
     case OPT_UID:
         return set_user(s, value, e);
@@ -237,6 +268,10 @@ static int apply(struct mount_setup *s, const struct cli_option *o, const char *
     case OPT_OLD_VERSION:
         s->old_version = value;
         return 0;
+    case OPT_RECORD:
+        rc = set_path("record", value, &s->record, e);
+        s->mount.record = s->record;
+        return rc;
     case OPT_RW:
         s->read_write = true;
         s->mount.read_only = false;
