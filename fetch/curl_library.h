@@ -29,7 +29,9 @@
     X(multi_poll)                 \
     X(multi_remove_handle)        \
     X(multi_setopt)               \
+    X(multi_socket_action)        \
     X(multi_strerror)             \
+    X(multi_timeout)              \
     X(multi_wakeup)               \
     X(slist_append)               \
     X(slist_free_all)

@@ -46,6 +46,7 @@ libsftfetch_a_SOURCES = \
 	fetch/source_file.c \
 	fetch/source_http.c \
 	fetch/source_http.h \
+	fetch/source_http_lane.c \
 	fetch/source_http_loop.c \
 	fetch/source_http_order.c \
 	fetch/source_http_transfer.c \

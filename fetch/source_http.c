@@ -153,6 +153,7 @@ static void free_source(struct http_source *s)
     for (size_t i = 0; i < s->idle_count; i++)
         libcurl.easy_cleanup(s->idle[i]);
     free(s->idle);
+    http_lane_close(s);
     if (s->multi)
         (void)libcurl.multi_cleanup(s->multi);
     libcurl.slist_free_all(s->headers);

@@ -11,6 +11,7 @@
  *   source_http.c           options, opening, the source's operations
  *   source_http_loop.c      the I/O thread: queue, deadlines, cancelling, trying again
  *   source_http_order.c     whose turn it is: ordinary reads first, LOW ones stand back
+ *   source_http_lane.c      connections of their own for LOW reads beside HTTP/2
  *   source_http_transfer.c  one attempt: curl handle, checking the reply, its outcome
  */
 #ifndef FETCH_SOURCE_HTTP_H
@@ -73,6 +74,7 @@ struct http_request {
 
     /* This attempt. */
     CURL *easy;                           /* NULL when not at curl's */
+    CURLM *multi;                         /* whose EASY is */
     struct http_reply reply;
     bool accepted;                        /* the header is right: the body goes to the buffer */
     bool moved_for_good;                  /* redirects so far were permanent ones */
@@ -107,6 +109,13 @@ struct http_settings {
     unsigned max_connections;
 };
 
+/* See source_http_lane.c. */
+struct http_lane {
+    CURLM *multi; /* NULL as long as no LOW read needed it */
+    struct curl_waitfd *fds;
+    size_t count, room;
+};
+
 struct http_source {
     struct source base;
     struct http_settings settings;
@@ -121,7 +130,9 @@ struct http_source {
     struct http_request *oldest, *youngest; /* I/O thread: all that are not done */
     struct http_list waiting[2], running[2]; /* I/O thread; [true]: the LOW ones */
     struct timers timers;          /* I/O thread */
+    struct http_lane lane;         /* I/O thread */
     bool low_stands_back;          /* I/O thread: body bytes of LOW reads are not taken now */
+    bool speaks_http2;             /* I/O thread: some reply was HTTP/2 */
     bool multiplexed;              /* I/O thread: HTTP/2 replies have come since curl was idle */
     uint32_t chance;               /* I/O thread: state of the generator */
     uint8_t *head;                 /* I/O thread, once open */
@@ -181,6 +192,20 @@ void http_order_paused(struct http_request *q);
 
 /* Starts, pauses and resumes what is to be started, paused and resumed now. */
 void http_order_run(struct http_source *s);
+
+/* --- source_http_lane.c; I/O thread ---------------------------------------------------------- */
+
+/* The lane's handle, made at the first call; NULL without memory. */
+CURLM *http_lane_open(struct http_source *s);
+
+/* When no transfer is in it any more. */
+void http_lane_close(struct http_source *s);
+
+/* What curl_multi_perform() is for the other handle. */
+CURLMcode http_lane_perform(struct http_source *s);
+
+/* MOST, or less when the lane has something to do sooner. */
+int http_lane_wait_ms(const struct http_source *s, int most);
 
 /* --- source_http_transfer.c; I/O thread ----------------------------------------------------- */
 

@@ -334,25 +334,30 @@ static void do_timers(struct http_source *s)
     }
 }
 
-/* Tells of bytes that have come. Once a round, which is often enough: curl brings them in small
- * pieces, and the end of a read is told by done(). */
-static void do_progress(struct http_source *s)
+static void tell_progress(const struct http_list *l)
 {
-    for (unsigned low = 0; low < 2; low++)
-        for (struct http_request *q = s->running[low].first; q; q = q->next)
-            if (q->got > q->told && q->got < q->len) {
-                q->told = q->got;
-                if (q->read->progress)
-                    q->read->progress(q->read, q->got);
-            }
+    for (struct http_request *q = l->first; q; q = q->next)
+        if (q->got > q->told && q->got < q->len) {
+            q->told = q->got;
+            if (q->read->progress)
+                q->read->progress(q->read, q->got);
+        }
 }
 
-static void do_completions(struct http_source *s)
+/* Tells of bytes that have come. Once a round, which is often enough: curl brings them in small
+ * pieces, and the end of a read is told by done(). Those of LOW reads may be of the round before. */
+static void do_progress(struct http_source *s)
+{
+    tell_progress(&s->running[true]);
+    tell_progress(&s->running[false]);
+}
+
+static void do_completions(CURLM *multi)
 {
     CURLMsg *m;
     int left;
 
-    while ((m = libcurl.multi_info_read(s->multi, &left))) {
+    while ((m = libcurl.multi_info_read(multi, &left))) {
         struct http_request *q = NULL;
         struct http_outcome o;
 
@@ -404,12 +409,17 @@ static void *run(void *arg)
         do_flags(s);
         http_order_run(s);
         CURLMcode code = libcurl.multi_perform(s->multi, &running);
+        if (code == CURLM_OK)
+            code = http_lane_perform(s);
         do_progress(s);
-        do_completions(s);
+        do_completions(s->multi);
+        if (s->lane.multi)
+            do_completions(s->lane.multi);
         do_timers(s);
         http_order_run(s);
         if (code == CURLM_OK)
-            code = libcurl.multi_poll(s->multi, NULL, 0, wait_ms(s), NULL);
+            code = libcurl.multi_poll(s->multi, s->lane.fds, (unsigned)s->lane.count,
+                                      http_lane_wait_ms(s, wait_ms(s)), NULL);
         if (code != CURLM_OK)
             fail_all(s, code);
     }

@@ -8,10 +8,9 @@
  * only when no ordinary one waits or runs, and have half of the connections at most, so that one is
  * free when somebody comes who waits. From then on they stand back: they take no more bytes, which
  * fills the window of their connection and so stops the server, and go on where they were when the
- * last ordinary read is done or rests. Each LOW read has a connection of HTTP/1.1 for as long as it
- * takes: streams of one HTTP/2 connection cannot be stopped one by one without their bytes standing
- * in the way of the others'. Where only one connection is allowed, a LOW read gives it up instead,
- * keeps what it has and asks for the rest later.
+ * last ordinary read is done or rests. Where the server speaks HTTP/2 they have connections of their
+ * own (source_http_lane.c). Where only one connection is allowed, a LOW read gives it up instead of
+ * pausing, keeps what it has and asks for the rest later.
  *
  * The span of a LOW read runs only while it is at work, not while it waits or is paused: how long
  * others keep it waiting says nothing about the server. Once promoted it is a read like any other.

@@ -82,7 +82,7 @@ static int on_header_end(struct http_request *q)
     long version = 0;
     if (libcurl.easy_getinfo(q->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
         version == CURL_HTTP_VERSION_2_0)
-        q->source->multiplexed = true;
+        q->source->multiplexed = q->source->speaks_http2 = true;
     return status;
 }
 
@@ -238,16 +238,21 @@ static CURL *take_handle(struct http_source *s, CURLcode *rc)
     return easy;
 }
 
+/* In a lane of its own, which is spared where there is no HTTP/2. */
+static bool own_lane(const struct http_request *q)
+{
+    return q->low && q->source->speaks_http2 && q->source->settings.max_connections > 1;
+}
+
 static CURLcode set_request(CURL *easy, struct http_request *q)
 {
     const struct http_source *s = q->source;
     const struct http_settings *o = &s->settings;
-    bool own = q->low && o->max_connections > 1; /* source_http_order.c says why */
     CURLcode rc = CURLE_OK;
 
     (void)snprintf(q->range, sizeof q->range, "%" PRIu64 "-%" PRIu64, q->read->offset + q->got,
                    q->read->offset + q->len - 1);
-    SET(HTTP_VERSION, (long)(own ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
+    SET(HTTP_VERSION, (long)(own_lane(q) ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
     SET(HTTPHEADER, q->fresh ? s->fresh_headers : s->headers);
     SET(URL, o->url);
     SET(REDIR_PROTOCOLS_STR, strncasecmp(o->url, "https:", 6) == 0 ? "https" : "http,https");
@@ -296,7 +301,8 @@ int http_transfer_start(struct http_request *q, struct http_outcome *o)
             o, rc == CURLE_OUT_OF_MEMORY ? RETRY_FAULT_MEMORY : RETRY_FAULT_REQUEST, s,
             libcurl.easy_strerror(rc));
     }
-    CURLMcode code = libcurl.multi_add_handle(s->multi, easy);
+    q->multi = own_lane(q) ? http_lane_open(s) : s->multi;
+    CURLMcode code = q->multi ? libcurl.multi_add_handle(q->multi, easy) : CURLM_OUT_OF_MEMORY;
     if (code != CURLM_OK) {
         libcurl.easy_cleanup(easy);
         return not_started(o, RETRY_FAULT_MEMORY, s, libcurl.multi_strerror(code));
@@ -318,7 +324,7 @@ void http_transfer_end(struct http_request *q)
     /* One that got no answer was sent all the same. */
     atomic_fetch_add(&s->requests, q->reply.replies ? q->reply.replies : 1);
     atomic_fetch_add(&s->bytes, q->got - q->begun_at);
-    (void)libcurl.multi_remove_handle(s->multi, easy);
+    (void)libcurl.multi_remove_handle(q->multi, easy);
     (void)libcurl.easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     (void)libcurl.easy_setopt(easy, CURLOPT_PRIVATE, NULL);
     q->easy = NULL;

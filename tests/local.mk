@@ -26,6 +26,7 @@ EXTRA_DIST += \
 	tests/it-020-http-odd.sh \
 	tests/it-021-http-nginx.sh \
 	tests/it-022-http-apache.sh \
+	tests/it-025-http-order.sh \
 	tests/it-030-sft-tools.sh \
 	tests/it-031-sftmount.sh \
 	tests/it-040-mount-local.sh \
@@ -453,6 +454,9 @@ tests_test_http_url_SOURCES = tests/test-http-url.c tests/unit.h
 
 # Opens and reads URLs for the scripts tests/it-02*-http*.sh.
 check_PROGRAMS += tests/http-check
+check_PROGRAMS += tests/http-order
+tests_http_order_LDADD = $(LIBSFTFETCH) $(LIBSFT)
+tests_http_order_SOURCES = tests/http-order.c
 tests_http_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)
 tests_http_check_SOURCES = tests/http-check.c
 
