@@ -21,6 +21,9 @@
 #   stop_nginx, resume_nginx     takes the same server away, and back at the same port
 #   http_log_mark       from here on the two below count
 #   http_requests, http_bytes    requests answered, and body bytes sent, as nginx logged them
+#   start_fault_proxy   puts tests/fault-proxy.py before nginx; sets FAULT_URL, FAULT_LOG
+#   fault COMMAND...    tells it what to do wrong from now on: fault set corrupt p=0.1; fault clear
+#   fault_count KEY     how often: requests, bodies, bytes, or the name of a fault
 #   pack DIR OUT.sft [OPTIONS...]  sft pack; dies on failure
 #   mount_package SOURCE DIR [OPTIONS...]  runs sftfs in the background; DIR is made; dies on failure
 #   unmount DIR         and waits until its daemon is gone
@@ -336,6 +339,39 @@ http_requests() {
 http_bytes() {
     http_settle
     awk -v skip="$http_mark" 'NR > skip { n += $3 } END { printf "%d\n", n }' "$NGINX_LOG"
+}
+
+# --- a bad server -----------------------------------------------------------------------------
+
+# start_fault_proxy [NAME] [HOST:PORT]: between us and nginx, or what is given. For more than one,
+# each with a NAME of its own; use_fault_proxy says which one is meant from then on.
+start_fault_proxy() {
+    requires python3
+    fp_dir=$T/${1:-fault}
+    mkdir "$fp_dir"
+    python3 "$SFTFS_SRC/tests/fault-proxy.py" serve "${2:-127.0.0.1:$NGINX_PORT}" "$fp_dir/control" \
+        "$fp_dir/port" --seed "${SEED:-1}" --log "$fp_dir/log" >"$fp_dir/out" 2>&1 </dev/null &
+    wait_for 20 test -s "$fp_dir/port" || die "the fault proxy does not start: $(cat "$fp_dir/out")"
+    use_fault_proxy "${1:-fault}"
+}
+
+# use_fault_proxy NAME: sets FAULT_URL and FAULT_LOG; fault commands go there
+use_fault_proxy() {
+    FAULT_DIR=$T/$1
+    FAULT_URL=http://127.0.0.1:$(cat "$FAULT_DIR/port")
+    FAULT_LOG=$FAULT_DIR/log
+}
+
+# fault COMMAND...: as tests/fault-proxy.py says
+fault() {
+    python3 "$SFTFS_SRC/tests/fault-proxy.py" ctl "$FAULT_DIR/control" "$@" || die "fault $*"
+}
+
+# fault_count KEY: of what "fault stats" says, with faults by their names; 0 if there is none
+fault_count() {
+    fault stats | python3 -c 'import json, sys
+s = json.load(sys.stdin)
+print({**s["faults"], **s}.get(sys.argv[1], 0))' "$1"
 }
 
 # --- mounts -----------------------------------------------------------------------------------

@@ -8,10 +8,12 @@ EXTRA_DIST += \
 	tests/bench/bench.py \
 	tests/bench/dataset.sh \
 	tests/bench/harness.py \
+	tests/bench/launch_set.py \
 	tests/bench/overlay.py \
 	tests/bench/run.sh \
 	tests/copy-source.sh \
 	tests/data/configure-summary \
+	tests/fault-proxy.py \
 	tests/fuzz/fuzz-for.sh \
 	tests/data/samples/osd/01-planner.osd \
 	tests/data/samples/osd/02-dependencies.fragment.xml \
