@@ -11,6 +11,22 @@ libsftfetch_a_SOURCES = \
 	fetch/batch.h \
 	fetch/budget.c \
 	fetch/budget.h \
+	fetch/cache.c \
+	fetch/cache.h \
+	fetch/cache_dir.c \
+	fetch/cache_dir.h \
+	fetch/cache_donor.c \
+	fetch/cache_donor.h \
+	fetch/cache_file.c \
+	fetch/cache_file.h \
+	fetch/cache_index.c \
+	fetch/cache_index.h \
+	fetch/cache_location.c \
+	fetch/cache_location.h \
+	fetch/cache_package.c \
+	fetch/cache_package.h \
+	fetch/cache_space.c \
+	fetch/cache_space.h \
 	fetch/curl_library.c \
 	fetch/curl_library.h \
 	fetch/decoders.c \

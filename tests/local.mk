@@ -62,6 +62,7 @@ unit_tests = \
 	tests/test-attr \
 	tests/test-bad-sft \
 	tests/test-block-match \
+	tests/test-cache \
 	tests/test-cli \
 	tests/test-codec \
 	tests/test-connection \
@@ -429,6 +430,13 @@ tests_test_manifest_SOURCES = tests/test-manifest.c tests/unit.h
 tests_test_open_CPPFLAGS = $(unit_cppflags)
 tests_test_open_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
 tests_test_open_SOURCES = tests/test-open.c tests/unit.h $(make_sft_sources)
+
+# The disk cache, over small packages in memory.
+cache_fixture_sources = tests/cache_fixture.h tests/unit.h $(make_sft_sources)
+
+tests_test_cache_CPPFLAGS = $(unit_cppflags)
+tests_test_cache_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_cache_SOURCES = tests/test-cache.c $(cache_fixture_sources)
 
 tests_test_samples_CPPFLAGS = $(unit_cppflags)
 tests_test_samples_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading a package from its sparse copy in the disk cache. See cache_package.h. */
+#include "config.h"
+
+#include "fetch/cache_package.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fetch/cache_file.h"
+#include "src/container.h"
+
+static int feed(int fd, struct container_reader *r, struct byte_range want, struct err *e)
+{
+    if (want.length > SIZE_MAX)
+        return err_nomem(e);
+    auto_free uint8_t *bytes = malloc(want.length ? (size_t)want.length : 1);
+    if (!bytes)
+        return err_nomem(e);
+    int rc = cache_file_read(fd, want.offset, bytes, (size_t)want.length);
+    if (rc == -ENODATA)
+        return err_set(e, ERR_TRUNCATED, "it was cut short");
+    if (rc) {
+        errno = -rc;
+        return err_sys(e, CACHE_CONTAINER_NAME);
+    }
+    return container_reader_feed(r, want.offset, bytes, (size_t)want.length, e);
+}
+
+int cache_package_read(int fd, const char *name, struct package **out, struct err *e)
+{
+    struct container_reader *r;
+    struct byte_range want;
+    struct stat st;
+
+    *out = NULL;
+    if (fstat(fd, &st))
+        return err_sys(e, CACHE_CONTAINER_NAME);
+    int rc = container_reader_new((uint64_t)st.st_size, &r, e);
+    if (rc)
+        return rc;
+    while ((rc = container_reader_next(r, &want, e)) > 0) {
+        rc = feed(fd, r, want, e);
+        if (rc)
+            break;
+    }
+    if (!rc)
+        *out = container_reader_take(r);
+    container_reader_free(r);
+    if (rc)
+        return rc;
+
+    struct cache_index_header h = cache_index_header_of(*out);
+    char is[CACHE_NAME_SIZE];
+    cache_name_of(&h, is);
+    if (!strcmp(is, name))
+        return 0;
+    package_free(steal_ptr(out));
+    return err_set(e, ERR_CORRUPT, "it holds the metadata of another version");
+}
+
+int cache_package_open(struct cache_dir *d, const char *name, struct package **out, struct err *e)
+{
+    auto_close int dir = cache_file_open_dir(d->fd, name, 0, e);
+    auto_close int fd = dir < 0 ? dir : cache_file_open_read(dir, CACHE_CONTAINER_NAME, e);
+    int rc = fd < 0 ? fd : cache_package_read(fd, name, out, e);
+
+    if (rc)
+        err_wrap(e, "cache: %s/%s/" CACHE_CONTAINER_NAME, d->path, name);
+    return rc;
+}

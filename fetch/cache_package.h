@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The package whose sparse copy lies in the disk cache, read from that copy. */
+#ifndef FETCH_CACHE_PACKAGE_H
+#define FETCH_CACHE_PACKAGE_H
+
+#include "fetch/cache_dir.h"
+#include "src/compiler.h"
+#include "src/err.h"
+#include "src/package.h"
+
+/* Reads the metadata in container FD, which must be that of the version whose directory is NAME.
+ * ERR_CORRUPT if it is another one's, and the errors of reading a container. */
+int cache_package_read(int fd, const char *name, struct package **out, struct err *e) must_check;
+
+/* The same by the name of the directory alone. ERR_NOT_FOUND. */
+int cache_package_open(struct cache_dir *d, const char *name, struct package **out, struct err *e)
+    must_check;
+
+#endif
