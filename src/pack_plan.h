@@ -4,11 +4,12 @@
  * names and order in, blocks and extents out.
  *
  * Layout made here:
- * - files of the launch list come first, in the order of the list, in blocks of their own;
+ * - files of the launch list come first, in the order of the list, in blocks of their own; of a file of
+ *   more than a block only those blocks that are wanted, and the others in the file's usual place;
  * - then directory by directory, inside one by name, so that a reader that walks the tree meets the
  *   blocks in order;
  * - a file of at least one block begins on a block boundary and has consecutive blocks to itself,
- *   the last of which may be short: one extent;
+ *   the last of which may be short: one extent, unless it was divided as above;
  * - smaller files share blocks with others of their directory (or of the next ones, as long as the
  *   block has room) and never cross a boundary;
  * - a file that has the content of another one gets the other's extents.
@@ -24,12 +25,20 @@
 
 #define PACK_NO_RANK UINT32_MAX
 
+/* Bytes [offset, offset + len) of a file. */
+struct pack_range {
+    uint64_t offset, len;
+};
+
 /* A file to be placed. */
 struct pack_file {
     const char *name;  /* last component; borrowed */
     uint64_t size;
     uint32_t dir;      /* position of its directory in a depth-first walk of the tree */
     uint32_t launch;   /* position in the launch list, PACK_NO_RANK if it is not in it */
+    const struct pack_range *ranges; /* of a file in the launch list, the bytes that are wanted;
+                                      * borrowed */
+    uint32_t range_count;            /* 0 = all of it */
     uint32_t same_as;  /* index of the file whose bytes this one has; its own index otherwise. The
                         * file that is pointed at points at itself. */
     bool placed;       /* lies in blocks that exist already: gets no extents here */

@@ -124,7 +124,7 @@ assert len(runs) == 1 and runs[0]["first"] == 0, runs
 assert runs[0]["count"] == 6, runs       # 300000 bytes are 5 blocks; one more for the small ones
 PY
 printf 'random.bin\nno such file\n' >"$T/launch"
-refused 3 'launch:2: .no such file. is not in the package' "$src" --launch-list "$T/launch"
+refused 3 'launch: line 2: .no such file. is not in the package' "$src" --launch-list "$T/launch"
 
 step "upgrade: GUID, block size and history are kept, unchanged files keep their blocks"
 cp -a "$src" "$T/v2"

@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/installed.sh \
 	tests/it-010-pack.sh \
 	tests/it-012-diff.sh \
+	tests/it-013-launch-list.sh \
 	tests/it-020-http-odd.sh \
 	tests/it-021-http-nginx.sh \
 	tests/it-022-http-apache.sh \

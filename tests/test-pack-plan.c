@@ -154,6 +154,86 @@ static void launch_set_comes_first_in_its_order_and_alone(void)
     pack_plan_clear(&p);
 }
 
+static const struct pack_range two_places[] = { { BS + 1, 10 }, { 3 * BS - 1, BS + 2 } };
+
+/* Blocks 1, 2, 3 and 4 of six are wanted. */
+static void launch_file_of_which_parts_are_wanted_is_divided(void)
+{
+    struct pack_file f[] = { file(0, "a", 100, 1), file(1, "b", 5 * BS + 7, 2), file(2, "c", 50, 3) };
+    f[1].launch = 1;
+    f[1].ranges = two_places;
+    f[1].range_count = 2;
+    f[2].launch = 0;
+    struct pack_plan p;
+    CU_ASSERT_EQUAL_FATAL(pack_plan_make(f, 3, BS, &p, NULL), 0);
+    CU_ASSERT_EQUAL(p.block_count, 8);
+    CU_ASSERT_EQUAL(p.launch_blocks, 5); /* c, and four of b */
+    CU_ASSERT_EQUAL(extent_of(&p, 2, 0).block, 0);
+    CU_ASSERT_EQUAL_FATAL(p.files[1].count, 3);
+    CU_ASSERT_EQUAL(extent_of(&p, 1, 0).length, BS);
+    CU_ASSERT(extent_of(&p, 1, 0).block >= 5);
+    CU_ASSERT_EQUAL(extent_of(&p, 1, 1).block, 1);
+    CU_ASSERT_EQUAL(extent_of(&p, 1, 1).length, 4 * BS);
+    CU_ASSERT_EQUAL(extent_of(&p, 1, 2).block, extent_of(&p, 1, 0).block + 1);
+    CU_ASSERT_EQUAL(extent_of(&p, 1, 2).length, 7);
+    CU_ASSERT_EQUAL(length_of(&p, 1), f[1].size);
+    CU_ASSERT_EQUAL(p.unique_bytes, f[0].size + f[1].size + f[2].size);
+    for (uint32_t b = 0; b < p.block_count; b++)
+        for (uint32_t i = 0; i < p.blocks[b].part_count; i++) {
+            const struct pack_part *part = &p.parts[p.blocks[b].first_part + i];
+            CU_ASSERT_EQUAL(part->block, b);
+            CU_ASSERT(part->file != 1 || part->offset % BS == 0);
+        }
+    pack_plan_clear(&p);
+}
+
+static void launch_file_that_is_wanted_whole_or_not_at_all_is_not_divided(void)
+{
+    static const struct pack_range all[] = { { 0, 1 }, { BS, 1 }, { 2 * BS, 1 } };
+    static const struct pack_range beyond[] = { { 10 * BS, 5 }, { 0, 0 } };
+    struct pack_file f[] = { file(0, "a", 3 * BS, 1), file(1, "b", 3 * BS, 1), file(2, "c", BS, 1) };
+    f[0].launch = 0;
+    f[0].ranges = all;
+    f[0].range_count = 3;
+    f[1].launch = 1;
+    f[1].ranges = beyond;
+    f[1].range_count = 2;
+    f[2].launch = 2;
+    f[2].ranges = all;
+    f[2].range_count = 1;
+    struct pack_plan p;
+    CU_ASSERT_EQUAL_FATAL(pack_plan_make(f, 3, BS, &p, NULL), 0);
+    CU_ASSERT_EQUAL(p.files[0].count + p.files[1].count + p.files[2].count, 3);
+    CU_ASSERT_EQUAL(p.launch_blocks, 4);
+    CU_ASSERT_EQUAL(extent_of(&p, 0, 0).block, 0);
+    CU_ASSERT_EQUAL(extent_of(&p, 1, 0).block, 4);
+    pack_plan_clear(&p);
+}
+
+static void same_content_is_divided_for_all_that_is_wanted_of_it(void)
+{
+    static const struct pack_range begin[] = { { 0, 1 } }, end[] = { { 3 * BS, UINT64_MAX } };
+    struct pack_file f[] = { file(0, "a", 4 * BS, 1), file(1, "b", 4 * BS, 2), file(2, "c", 4 * BS, 3) };
+    f[1].same_as = f[2].same_as = 0;
+    f[1].launch = 0;
+    f[1].ranges = begin;
+    f[1].range_count = 1;
+    f[2].launch = 1;
+    f[2].ranges = end;
+    f[2].range_count = 1;
+    struct pack_plan p;
+    CU_ASSERT_EQUAL_FATAL(pack_plan_make(f, 3, BS, &p, NULL), 0);
+    CU_ASSERT_EQUAL(p.launch_blocks, 2);
+    CU_ASSERT_EQUAL(p.files[0].count, 3);
+    CU_ASSERT_EQUAL(p.files[0].first, p.files[2].first);
+    pack_plan_clear(&p);
+    f[0].launch = 3; /* and a whole */
+    CU_ASSERT_EQUAL_FATAL(pack_plan_make(f, 3, BS, &p, NULL), 0);
+    CU_ASSERT_EQUAL(p.launch_blocks, 4);
+    CU_ASSERT_EQUAL(p.files[0].count, 1);
+    pack_plan_clear(&p);
+}
+
 static void same_content_has_the_same_extents_and_the_best_rank(void)
 {
     struct pack_file f[] = { file(0, "a", 100, 1), file(1, "b", 200, 1), file(2, "c", 200, 2) };
@@ -209,6 +289,9 @@ UNIT_MAIN("pack_plan",
           TEST(small_file_never_crosses_a_boundary),
           TEST(parts_of_every_block_are_gapless_and_cover_every_file),
           TEST(launch_set_comes_first_in_its_order_and_alone),
+          TEST(launch_file_of_which_parts_are_wanted_is_divided),
+          TEST(launch_file_that_is_wanted_whole_or_not_at_all_is_not_divided),
+          TEST(same_content_is_divided_for_all_that_is_wanted_of_it),
           TEST(same_content_has_the_same_extents_and_the_best_rank),
           TEST(placed_file_takes_no_room),
           TEST(chain_of_same_contents_is_refused),

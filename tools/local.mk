@@ -18,6 +18,8 @@ libsfttools_a_SOURCES = \
 	tools/json.h \
 	tools/progress.c \
 	tools/progress.h \
+	tools/read_file.c \
+	tools/read_file.h \
 	tools/report.c \
 	tools/report.h \
 	tools/text.c \

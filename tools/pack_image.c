@@ -124,25 +124,51 @@ static int make_nodes(struct maker *m, struct err *e)
     return rc;
 }
 
-/* The blocks of all files of the launch set as runs of consecutive ones. */
+/* Marks the blocks of extent X that hold bytes [begin, end) of it. */
+static void want_blocks(const struct maker *m, const struct extent *x, uint64_t begin, uint64_t end,
+                        bool *wanted)
+{
+    uint32_t size = m->out->image.block_size;
+    for (uint64_t b = (x->from + begin) / size; begin < end && b <= (x->from + end - 1) / size; b++)
+        if (x->block + b < m->in->block_count)
+            wanted[x->block + b] = true;
+}
+
+/* The blocks that the launch set wants of a file. Ranges and extents are both in the order of the
+ * file's bytes. */
+static void want_file(const struct maker *m, const struct node *n,
+                      const struct pack_launch_file *launch, bool *wanted)
+{
+    uint64_t at = 0;
+    uint32_t first = 0; /* range that may reach into the extent */
+    for (uint32_t j = 0; j < n->extent_count; j++) {
+        const struct extent *x = &m->out->extents[n->first_extent + j];
+        if (!launch->range_count)
+            want_blocks(m, x, 0, x->length, wanted);
+        for (uint32_t i = first; i < launch->range_count; i++) {
+            const struct pack_range *r = &launch->ranges[i];
+            uint64_t end = r->offset + r->len;
+            if (r->offset >= at + x->length)
+                break;
+            want_blocks(m, x, max_u64(r->offset, at) - at,
+                        end <= at ? 0 : min_u64(end - at, x->length), wanted);
+            if (end <= at + x->length)
+                first = i + 1;
+        }
+        at += x->length;
+    }
+}
+
+/* The blocks that the launch set wants as runs of consecutive ones. */
 static int make_launch_runs(struct maker *m, struct err *e)
 {
     const struct pack_image_input *in = m->in;
     auto_free bool *wanted = calloc(in->block_count + (size_t)1, sizeof *wanted);
     if (!wanted)
         return err_nomem(e);
-    for (uint32_t i = 0; i < in->tree->file_count; i++) {
-        if (in->launch[i] == PACK_NO_RANK)
-            continue;
-        const struct node *n = &m->out->nodes[in->tree->files[i]].node;
-        for (uint32_t j = 0; j < n->extent_count; j++) {
-            const struct extent *x = &m->out->extents[n->first_extent + j];
-            uint64_t blocks = (x->from + x->length + m->out->image.block_size - 1) /
-                              m->out->image.block_size;
-            for (uint64_t b = 0; b < blocks && x->block + b < in->block_count; b++)
-                wanted[x->block + b] = true;
-        }
-    }
+    for (uint32_t i = 0; i < in->tree->file_count; i++)
+        if (in->launch[i].rank != PACK_NO_RANK)
+            want_file(m, &m->out->nodes[in->tree->files[i]].node, &in->launch[i], wanted);
     uint32_t runs = 0;
     for (uint32_t i = 0; i < in->block_count; i++)
         runs += wanted[i] && (i == 0 || !wanted[i - 1]);

@@ -12,6 +12,7 @@
 #include "src/err.h"
 #include "src/pack_plan.h"
 #include "src/sft_write.h"
+#include "tools/pack_launch.h"
 #include "tools/pack_options.h"
 #include "tools/pack_tree.h"
 
@@ -21,7 +22,7 @@ struct pack_image_input {
     const struct pack_options *options;
     const struct pack_tree *tree;
     const struct pack_plan *plan;
-    const uint32_t *launch;      /* for each file its place in the launch list, or PACK_NO_RANK */
+    const struct pack_launch_file *launch; /* for each file what the launch set wants of it */
     const struct pack_old *old;  /* the version that is upgraded; NULL if none */
     const uint32_t *old_file;    /* for each file the node of the old version that has its content,
                                   * NODE_NONE if none; NULL without an old version */

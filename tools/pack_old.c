@@ -116,39 +116,97 @@ static int compare_launch(const void *a, const void *b)
     return x->from < y->from ? -1 : x->from > y->from;
 }
 
-static bool in_runs(const struct package_info *info, uint32_t block)
+/* Which blocks are in the old launch set. Caller frees; NULL when out of memory. */
+static bool *launch_blocks(const struct package_info *info)
 {
-    for (uint32_t i = 0; i < info->launch_run_count; i++)
-        if (block - info->launch_runs[i].first < info->launch_runs[i].count)
-            return true;
-    return false;
+    bool *in = calloc(info->block_count + (size_t)1, sizeof *in);
+    for (uint32_t i = 0; in && i < info->launch_run_count; i++)
+        memset(in + info->launch_runs[i].first, true, info->launch_runs[i].count);
+    return in;
 }
 
-int pack_old_launch(const struct pack_old *old, const struct pack_tree *tree, uint32_t *ranks,
-                    struct err *e)
+/* The pieces of a file that lie in launch blocks, and nothing of the others. */
+struct launch_pieces {
+    struct pack_range *ranges; /* free() it */
+    uint32_t count;
+    bool all; /* there are no others */
+    struct launch_file first;
+};
+
+static int find_launch_pieces(const struct pack_old *old, const bool *in, uint32_t node,
+                              struct launch_pieces *out, struct err *e)
+{
+    uint64_t size = package_node(old->package, node)->size;
+    struct piece pieces[PIECES];
+    size_t n = 1;
+    *out = (struct launch_pieces){ .all = true };
+    for (uint64_t off = 0; off < size && n > 0;) {
+        n = package_map(old->package, node, off, size - off, pieces, PIECES);
+        for (size_t i = 0; i < n; off += pieces[i++].len) {
+            if (!in[pieces[i].block]) {
+                out->all = false;
+                continue;
+            }
+            if (!out->count)
+                out->first = (struct launch_file){ pieces[i].block, pieces[i].from, node };
+            if (!(out->count & (out->count - 1))) {
+                size_t room = out->count ? 2 * (size_t)out->count : 1;
+                struct pack_range *grown = realloc(out->ranges, room * sizeof *grown);
+                if (!grown)
+                    return err_nomem(e);
+                out->ranges = grown;
+            }
+            out->ranges[out->count++] = (struct pack_range){ off, pieces[i].len };
+        }
+    }
+    return 0;
+}
+
+/* What the old launch set has of the file at NODE becomes wanted of the one at its path now. */
+static int inherit_launch(const struct pack_old *old, const bool *in, uint32_t node,
+                          const struct pack_tree *tree, struct pack_launch *launch, struct err *e)
+{
+    auto_free char *path = package_path(old->package, node);
+    if (!path)
+        return err_nomem(e);
+    uint32_t entry = pack_tree_find(tree, path);
+    uint32_t file = entry == PACK_NO_RANK ? PACK_NO_RANK : tree->entries[entry].file;
+    if (file == PACK_NO_RANK || launch->files[file].rank != PACK_NO_RANK)
+        return 0;
+    struct launch_pieces pieces;
+    int rc = find_launch_pieces(old, in, node, &pieces, e);
+    if (!rc && pieces.all)
+        pack_launch_add_file(launch, file);
+    uint64_t size = tree->entries[entry].size;
+    for (uint32_t i = 0; !rc && !pieces.all && i < pieces.count && pieces.ranges[i].offset < size; i++)
+        rc = pack_launch_add_range(launch, file, pieces.ranges[i].offset, pieces.ranges[i].len, e);
+    free(pieces.ranges);
+    return rc;
+}
+
+int pack_old_launch(const struct pack_old *old, const struct pack_tree *tree,
+                    struct pack_launch *launch, struct err *e)
 {
     const struct package_info *info = package_info(old->package);
     auto_free struct launch_file *found = calloc(old->file_count + (size_t)1, sizeof *found);
-    if (!found)
+    auto_free bool *in = launch_blocks(info);
+    if (!found || !in)
         return err_nomem(e);
-    uint32_t count = 0, next = 0;
-    for (uint32_t i = 0; info->launch_run_count && i < old->file_count; i++) {
-        struct piece piece;
-        if (package_map(old->package, old->files[i], 0, 1, &piece, 1) == 1 &&
-            in_runs(info, piece.block))
-            found[count++] = (struct launch_file){ piece.block, piece.from, old->files[i] };
+    uint32_t count = 0;
+    int rc = 0;
+    for (uint32_t i = 0; !rc && info->launch_run_count && i < old->file_count; i++) {
+        struct launch_pieces pieces;
+        rc = find_launch_pieces(old, in, old->files[i], &pieces, e);
+        free(pieces.ranges);
+        if (!rc && pieces.count)
+            found[count++] = pieces.first;
     }
     qsort(found, count, sizeof *found, compare_launch);
-    for (uint32_t i = 0; i < count; i++) {
-        auto_free char *path = package_path(old->package, found[i].node);
-        if (!path)
-            return err_nomem(e);
-        uint32_t entry = pack_tree_find(tree, path);
-        uint32_t file = entry == PACK_NO_RANK ? PACK_NO_RANK : tree->entries[entry].file;
-        if (file != PACK_NO_RANK && ranks[file] == PACK_NO_RANK)
-            ranks[file] = next++;
-    }
-    return 0;
+    for (uint32_t i = 0; !rc && i < count; i++)
+        rc = inherit_launch(old, in, found[i].node, tree, launch, e);
+    if (!rc)
+        pack_launch_finish(launch);
+    return rc;
 }
 
 int pack_old_keep(struct pack_old *old, const uint32_t *kept, uint32_t count, struct err *e)

@@ -37,12 +37,19 @@ static const struct cli_command command = {
     .groups = groups,
 };
 
-static uint64_t launch_blocks(const struct package_info *info)
+/* How many blocks the launch set has, and their stored bytes. */
+static uint64_t launch_blocks(const struct package *p, uint64_t *bytes)
 {
+    const struct package_info *info = package_info(p);
     uint64_t n = 0;
 
-    for (uint32_t i = 0; i < info->launch_run_count; i++)
-        n += info->launch_runs[i].count;
+    *bytes = 0;
+    for (uint32_t i = 0; i < info->launch_run_count; i++) {
+        const struct block_run *run = &info->launch_runs[i];
+        n += run->count;
+        for (uint32_t b = run->first; b < run->first + run->count; b++)
+            *bytes += package_block(p, b)->stored_len;
+    }
     return n;
 }
 
@@ -50,6 +57,7 @@ static void print_json(const struct sft_input *in)
 {
     const struct package_info *info = package_info(in->package);
     struct json j = json_begin(stdout);
+    uint64_t launch_bytes;
 
     json_object(&j, NULL);
     json_string(&j, "source", source_name(in->source));
@@ -74,7 +82,8 @@ static void print_json(const struct sft_input *in)
     json_uint(&j, "container_bytes", info->container_bytes);
     json_uint(&j, "source_bytes", source_size(in->source));
     json_uint(&j, "security_descriptors", info->sd_count);
-    json_uint(&j, "launch_blocks", launch_blocks(info));
+    json_uint(&j, "launch_blocks", launch_blocks(in->package, &launch_bytes));
+    json_uint(&j, "launch_bytes", launch_bytes);
     json_array(&j, "launch_runs");
     for (uint32_t i = 0; i < info->launch_run_count; i++) {
         json_object(&j, NULL);
@@ -140,7 +149,8 @@ static void print_versions(const struct package_info *info)
 static void print_text(const struct sft_input *in)
 {
     const struct package_info *info = package_info(in->package);
-    char guid[GUID_TEXT_SIZE];
+    char guid[GUID_TEXT_SIZE], launch_size[TEXT_SIZE_SIZE];
+    uint64_t launch_bytes;
 
     line_text("Source:", source_name(in->source));
     line_text("Name:", info->name);
@@ -157,7 +167,9 @@ static void print_text(const struct sft_input *in)
     line_bytes("File contents:", info->file_bytes);
     (void)printf("%-18s%" PRIu32 " of %" PRIu32 " bytes, %s\n", "Blocks:", info->block_count,
                  info->block_size, codec_name(info->codec) ? codec_name(info->codec) : "?");
-    (void)printf("%-18s%" PRIu64 " blocks\n", "Launch set:", launch_blocks(info));
+    uint64_t launch = launch_blocks(in->package, &launch_bytes);
+    text_size(launch_bytes, launch_size);
+    (void)printf("%-18s%" PRIu64 " blocks, %s stored\n", "Launch set:", launch, launch_size);
     line_bytes("Stored:", info->stored_bytes);
     if (info->file_bytes)
         (void)printf("%-18s%.1f %% of the file contents\n", "",

@@ -43,7 +43,7 @@ struct pack {
     struct pack_output *output;
     struct pack_content *contents; /* files of the old version, then those of the tree */
     uint32_t old_files;            /* how many of contents are of the old version */
-    uint32_t *launch;
+    struct pack_launch launch;
     uint32_t *old_file;            /* for each file the old node with its content, or NODE_NONE */
     struct pack_plan plan;
     uint8_t *trained;              /* owned; NULL if the dictionary is the old version's */
@@ -165,6 +165,21 @@ static int open_old(struct pack *p, struct err *e)
     return 0;
 }
 
+/* The launch set: as the list says, or as it was in the old version. */
+static int choose_launch(struct pack *p, struct err *e)
+{
+    size_t unknown = 0;
+    int rc = pack_launch_init(&p->launch, p->tree.file_count, e);
+    if (!rc && p->o.launch_list)
+        rc = pack_launch_read(p->o.launch_list, &p->tree, &p->launch, &unknown, e);
+    else if (!rc && p->old)
+        rc = pack_old_launch(p->old, &p->tree, &p->launch, e);
+    if (!rc && unknown && !p->o.quiet)
+        report_note(&p->report, "%s: %zu uses are of files that are not packed", p->o.launch_list,
+                    unknown);
+    return rc;
+}
+
 static int walk(struct pack *p, struct err *e)
 {
     const struct pack_options *o = &p->o;
@@ -184,13 +199,7 @@ static int walk(struct pack *p, struct err *e)
     int rc = pack_tree_walk(o->dir, &w, &p->tree, e);
     if (rc)
         return rc;
-    p->launch = malloc((p->tree.file_count + (size_t)1) * sizeof *p->launch);
-    if (!p->launch)
-        return err_nomem(e);
-    memset(p->launch, 0xFF, p->tree.file_count * sizeof *p->launch); /* PACK_NO_RANK */
-    if (o->launch_list)
-        return pack_launch_read(o->launch_list, &p->tree, p->launch, e);
-    return p->old ? pack_old_launch(p->old, &p->tree, p->launch, e) : 0;
+    return choose_launch(p, e);
 }
 
 /* An upgrade of what was packed with --root-name is wrong without it, but cannot be told from a
@@ -244,7 +253,9 @@ static int plan(struct pack *p, struct err *e)
             .name = x->name,
             .size = x->size,
             .dir = p->tree.entries[x->parent].dir_rank,
-            .launch = p->launch[i],
+            .launch = p->launch.files[i].rank,
+            .ranges = p->launch.files[i].ranges,
+            .range_count = p->launch.files[i].range_count,
             .same_as = is_old ? i : same - base,
             .placed = is_old,
         };
@@ -365,7 +376,7 @@ static int finish(struct pack *p, struct err *e)
         .options = &p->o,
         .tree = &p->tree,
         .plan = &p->plan,
-        .launch = p->launch,
+        .launch = p->launch.files,
         .old = p->old,
         .old_file = p->old ? p->old_file : NULL,
         .blocks = p->blocks,
@@ -445,7 +456,7 @@ static void clear(struct pack *p)
     pack_tree_clear(&p->tree);
     pack_old_free(p->old);
     free(p->contents);
-    free(p->launch);
+    pack_launch_clear(&p->launch);
     free(p->old_file);
     free(p->blocks);
     free(p->trained);
