@@ -5,6 +5,7 @@
 #include "fetch/batch.h"
 
 #include "fetch/scheduler.h"
+#include "src/log.h"
 
 static void run_job(struct job *job, struct workspace *ws)
 {
@@ -62,12 +63,35 @@ static void fail_flight(struct engine *en, struct flight *f, int status, const s
         count_up(&en->ahead_errors, 1);
 }
 
+static bool is_from_cache(const struct batch *b)
+{
+    return !b->io.buf && !b->engine->immediate;
+}
+
+/* A block of the disk cache is not what it should be: fetched as if it had never been there. */
+static void drop_cached(struct engine *en, const struct batch_entry *entry, const struct err *e)
+{
+    static struct log_limit limit;
+    unsigned suppressed;
+
+    count_up(&en->disk_bad_blocks, 1);
+    cache_drop(en->o.cache, entry->block);
+    if (log_limit_allows(&limit, &suppressed))
+        log_warning("cache", "a cached block is damaged and is fetched again: %s; suppressed=%u",
+                    e->text, suppressed);
+    scheduler_requeue(en, entry->flight);
+}
+
 /* A block that does not decode: what came from a server is asked for again, once past the caches
  * that may hold something else, then from another place if there is one. */
 static void load_failed(struct batch *b, const struct batch_entry *entry, int status, struct err *e)
 {
     struct engine *en = b->engine;
 
+    if (e->kind != ERR_NO_MEMORY && is_from_cache(b)) {
+        drop_cached(en, entry, e);
+        return;
+    }
     if (e->kind == ERR_BLOCK_HASH && b->io.buf) {
         count_up(&en->bad_blocks, 1);
         if (scheduler_retry(en, entry->flight, b->io.place))
@@ -77,6 +101,45 @@ static void load_failed(struct batch *b, const struct batch_entry *entry, int st
     fail_flight(en, entry->flight, status, e);
 }
 
+/* Whether a block that was fetched ahead should go to the disk cache and not to memory. */
+static bool is_for_disk(const struct batch *b, const struct batch_entry *entry)
+{
+    struct engine *en = b->engine;
+
+    if (!en->o.cache || !b->io.buf || flight_is_awaited(en, entry->flight))
+        return false;
+    return entry->flight->prio == ENGINE_BACKGROUND ||
+           (frames_ahead(en->frames) >= en->ahead_max && !frames_vacant(en->frames));
+}
+
+/* Puts a block into the disk cache and forgets it. False when somebody has come to wait for it, or when
+ * the disk takes nothing and memory may be worth it: then it is loaded like any other. */
+static bool load_to_disk(struct batch *b, struct workspace *ws, const struct batch_entry *entry,
+                         const uint8_t *stored)
+{
+    struct engine *en = b->engine;
+
+    if (package_check_block(en->package, entry->block, stored, ws->codec, NULL))
+        return false; /* load() says why */
+    cache_store(en->o.cache, entry->block, stored);
+    bool kept = cache_holds(en->o.cache, entry->block);
+    if (!kept && entry->flight->prio != ENGINE_BACKGROUND)
+        return false;
+    if (!inflight_drop_unwanted(en, entry->flight))
+        return false;
+    count_up(&en->stored_ahead, kept);
+    return true;
+}
+
+/* What was verified goes to the disk cache: from the server, or from another version's part of it. */
+static void keep_on_disk(struct batch *b, uint32_t block, const uint8_t *stored)
+{
+    struct cache *cache = b->engine->o.cache;
+
+    if (cache && !cache_holds(cache, block))
+        cache_store(cache, block, stored);
+}
+
 /* Verifies and decodes one block and answers everybody who waits for it. */
 static void load(struct batch *b, struct workspace *ws, const struct batch_entry *entry,
                  const uint8_t *stored)
@@ -84,6 +147,9 @@ static void load(struct batch *b, struct workspace *ws, const struct batch_entry
     struct engine *en = b->engine;
     struct err e;
     uint32_t frame;
+
+    if (is_for_disk(b, entry) && load_to_disk(b, ws, entry, stored))
+        return;
     bool framed = frames_claim(en->frames, &frame);
 
     /* All frames are being read from. A hint is dropped; a reader is served past the cache. */
@@ -107,6 +173,7 @@ static void load(struct batch *b, struct workspace *ws, const struct batch_entry
             frames_mark_ahead(en->frames, frame);
         frames_unpin(en->frames, frame);
     }
+    keep_on_disk(b, entry->block, stored);
 }
 
 static void fail_entries(struct batch *b, uint32_t from, uint32_t to, int status,
@@ -128,12 +195,28 @@ size_t batch_entry_end(const struct batch *b, uint32_t i)
     return (size_t)(block->offset + block->stored_len - b->io.offset);
 }
 
+/* End of the group of neighbours that one read of the disk cache brings; as group_end(). */
+static uint32_t cached_group_end(const struct batch *b, uint32_t from)
+{
+    const struct engine *en = b->engine;
+    uint32_t first = b->entries[from].block, run = 1;
+
+    while (from + run < b->count && run < b->group_max &&
+           b->entries[from + run].block == first + run)
+        run++;
+    run = cache_run(en->o.cache, first, run, decoders_staging_bytes(en->decoders));
+    return from + (run ? run : 1); /* dropped meanwhile: reading it will say so */
+}
+
 /* End of the group of neighbours that begins with entry FROM: what one read into a staging buffer
  * brings, which is one block at least (STORED_LEN_MAX). Looks at immutable data only, because
  * another worker may be taking the same entries. */
 static uint32_t group_end(const struct batch *b, uint32_t from)
 {
     const struct engine *en = b->engine;
+
+    if (is_from_cache(b))
+        return cached_group_end(b, from);
     const struct block *first = package_block(en->package, b->entries[from].block);
     uint64_t end = first->offset + first->stored_len;
     uint32_t to = from + 1;
@@ -163,7 +246,8 @@ static void immediate_done(struct source_read *read, int status, const struct er
         result->err = *e;
 }
 
-static void read_and_load(struct batch *b, struct workspace *ws, uint32_t from, uint32_t to)
+/* Reads the stored bytes of entries [from, to) from an immediate source. */
+static int read_source(struct batch *b, uint8_t *buf, uint32_t from, uint32_t to, struct err *e)
 {
     struct engine *en = b->engine;
     const struct block *first = package_block(en->package, b->entries[from].block);
@@ -171,13 +255,39 @@ static void read_and_load(struct batch *b, struct workspace *ws, uint32_t from, 
     uint64_t len = last->offset + last->stored_len - first->offset;
     struct immediate_result result = { .status = 0 };
 
-    struct source_read io = { .offset = first->offset, .len = (size_t)len, .buf = ws->staging,
+    struct source_read io = { .offset = first->offset, .len = (size_t)len, .buf = buf,
                               .done = immediate_done, .arg = &result };
 
     source_start(en->source, &io);
-    if (result.status) {
-        fail_entries(b, from, to, result.status, &result.err);
-        return;
+    *e = result.err;
+    return result.status;
+}
+
+/* What cannot be read from the disk cache is fetched. */
+static void fetch_instead(struct batch *b, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        scheduler_requeue(b->engine, b->entries[i].flight);
+}
+
+static void read_and_load(struct batch *b, struct workspace *ws, uint32_t from, uint32_t to)
+{
+    struct engine *en = b->engine;
+    const struct block *first = package_block(en->package, b->entries[from].block);
+    struct err e;
+
+    if (is_from_cache(b)) {
+        if (cache_read(en->o.cache, b->entries[from].block, to - from, ws->staging, &e)) {
+            fetch_instead(b, from, to);
+            return;
+        }
+        count_up(&en->disk_blocks, to - from);
+    } else {
+        int rc = read_source(b, ws->staging, from, to, &e);
+        if (rc) {
+            fail_entries(b, from, to, rc, &e);
+            return;
+        }
     }
     for (uint32_t i = from; i < to; i++) {
         const struct block *block = package_block(en->package, b->entries[i].block);

@@ -5,7 +5,7 @@
  *
  * The stored bytes come either with one source read that the scheduler makes (remote), whose blocks
  * are decoded as they arrive, or are read in place, a few neighbours at a time, by whoever decodes
- * them (immediate source).
+ * them (local: from an immediate source or the disk cache).
  */
 #ifndef FETCH_BATCH_H
 #define FETCH_BATCH_H
@@ -28,7 +28,7 @@ struct batch {
     _Atomic uint32_t ready;   /* entries before this one may be taken; remote: written with
                                  engine.lock, and their flights no longer name this batch */
     uint32_t count;
-    uint32_t group_max;       /* immediate: blocks a worker takes at a time */
+    uint32_t group_max;       /* local: blocks a worker takes at a time */
 
     /* Remote. */
     struct source_read io;    /* io.buf is of engine.transit */

@@ -20,8 +20,11 @@
 #define REPLIES_MIN    (2u * 1024u * 1024u)  /* one reply of the largest size */
 #define TRANSIT_MIN    (2u * 1024u * 1024u)
 #define DECODERS_MAX   8u
+#define READERS        4u            /* threads that read from the disk cache at a time */
 #define STAGING_MAX    (256u * 1024u)
 #define GROUP_BYTES    (128u * 1024u) /* decoding them takes as long as waking a thread */
+#define LOCAL_STAGING  (128u * 1024u) /* for blocks of the disk cache; STORED_LEN_MAX at least */
+#define AHEAD_QUEUE    (32u * 1024u * 1024u)
 #define AHEAD_MIN      (256u * 1024u) /* first window of a reader in order */
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -73,10 +76,14 @@ static int make_shares(struct engine *en)
         en->o.decoders = (unsigned)min_u64(en->o.decoders, d.workspaces / 2);
         buffers = 0;
     } else {
-        /* Workspaces for the pool, and one for a thread that must do without it. */
-        uint64_t one = workspace_bytes(block_size, 0);
-        en->o.decoders = (unsigned)min_u64(en->o.decoders, transit / 2 / one - 1);
-        d.workspaces = en->o.decoders + 1;
+        /* Workspaces for the pool, and for threads that read from the disk cache or must do without
+         * the pool. */
+        d.staging_bytes = en->o.cache ? LOCAL_STAGING : 0;
+        uint64_t one = workspace_bytes(block_size, d.staging_bytes);
+        uint64_t most = transit / (en->o.cache ? 3 : 2) / one;
+        en->o.decoders = (unsigned)max_u64(min_u64(en->o.decoders, most > 1 ? most - 1 : 1), 1);
+        d.workspaces = (unsigned)max_u64(
+            min_u64(en->o.decoders + (en->o.cache ? READERS : 1), most), en->o.decoders + 1);
         buffers -= d.workspaces * one;
     }
     d.threads = en->o.decoders;
@@ -96,7 +103,9 @@ static int make_shares(struct engine *en)
         STORED_LEN_MAX);
     en->group = GROUP_BYTES / block_size;
     en->ahead_max = (uint32_t)max_u64(frame_count / 4, 1);
-    uint32_t window = (uint32_t)min_u64(en->o.readahead / block_size, en->ahead_max);
+    en->ahead_queue = AHEAD_QUEUE / block_size;
+    uint32_t window = (uint32_t)min_u64(en->o.readahead / block_size,
+                                        en->o.cache ? en->ahead_queue / 2 : en->ahead_max);
     ahead_init(&en->ahead, (uint32_t)max_u64(min_u64(AHEAD_MIN / block_size, window), 1),
                (uint32_t)max_u64(window, 1));
     return 0;
@@ -118,6 +127,8 @@ int engine_new(const struct package *package, struct source *source,
     en->source = source;
     en->immediate = source_is_immediate(source);
     int rc = fill_options(en, o, e);
+    if (en->immediate)
+        en->o.cache = NULL;
     if (rc)
         goto free_engine;
     if (pthread_mutex_init(&en->lock, NULL) || pthread_mutex_init(&en->admission_lock, NULL) ||
@@ -208,50 +219,89 @@ void engine_unpin(struct engine *en, struct engine_pin *pin)
     pin->data = NULL;
 }
 
-/* Whether one more block may be fetched ahead of need. Sequential readers ask for little and use it
- * soon; the rest gets vacant frames, and a share of the occupied ones. Needs en->lock. */
+bool engine_is_local(const struct engine *en, uint32_t block)
+{
+    return en->immediate || (en->o.cache && cache_has(en->o.cache, block));
+}
+
+/* Whether one more block may be fetched ahead of need. To memory: sequential readers ask for little
+ * and use it soon; the rest gets vacant frames, and a share of the occupied ones. Needs en->lock. */
 static bool may_prefetch(const struct engine *en, uint32_t vacant, enum engine_priority prio)
 {
     uint32_t ahead = en->inflight.ahead;
 
+    if (en->o.cache)
+        return ahead < en->ahead_queue;
     if (en->inflight.count < vacant)
         return true;
     return ahead + (prio == ENGINE_READAHEAD ? 0 : frames_ahead(en->frames)) < en->ahead_max;
 }
 
-void engine_prefetch(struct engine *en, uint32_t first, uint32_t count, enum engine_priority prio)
+/* Which of blocks [first, first + count), at most 64, are not at hand: a bit each. */
+static uint64_t missing_blocks(const struct engine *en, uint32_t first, uint32_t count)
+{
+    uint64_t missing = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (!frames_has(en->frames, first + i) &&
+            (!en->o.cache || !cache_has(en->o.cache, first + i)))
+            missing |= UINT64_C(1) << i;
+    return missing;
+}
+
+/* Queues BLOCK, or raises it if it is queued. False when there is no place. Needs en->lock. */
+static bool queue_ahead(struct engine *en, uint32_t block, uint32_t vacant,
+                        enum engine_priority prio, bool *queued)
+{
+    struct flight *f = inflight_find(&en->inflight, block);
+
+    if (f) {
+        if (f->state == FLIGHT_QUEUED && f->prio > prio) {
+            scheduler_unqueue(en, f);
+            scheduler_push(en, f, prio);
+        }
+        return true;
+    }
+    if (!may_prefetch(en, vacant, prio))
+        return false;
+    f = inflight_add(&en->inflight, block, true);
+    if (!f)
+        return false;
+    scheduler_push(en, f, prio);
+    *queued = true;
+    return true;
+}
+
+uint32_t engine_prefetch(struct engine *en, uint32_t first, uint32_t count,
+                         enum engine_priority prio)
 {
     uint32_t end = (uint32_t)min_u64((uint64_t)first + count, en->info->block_count);
-    uint32_t vacant = frames_vacant(en->frames);
-    bool queued = false;
+    uint32_t vacant = frames_vacant(en->frames), block = first;
+    bool queued = false, go = true;
 
     if (prio <= ENGINE_DEMAND || prio > ENGINE_BACKGROUND)
         prio = ENGINE_READAHEAD;
-    pthread_mutex_lock(&en->lock);
-    for (uint32_t block = first; block < end && !en->stopping; block++) {
-        if (frames_has(en->frames, block))
-            continue;
-        struct flight *f = inflight_find(&en->inflight, block);
-        if (f) {
-            if (f->state == FLIGHT_QUEUED && f->prio > prio) {
-                scheduler_unqueue(en, f);
-                scheduler_push(en, f, prio);
-            }
+    while (go && block < end) {
+        uint32_t part = (uint32_t)min_u64(end - block, 64);
+        uint64_t missing = missing_blocks(en, block, part);
+
+        if (!missing) {
+            block += part;
             continue;
         }
-        if (!may_prefetch(en, vacant, prio))
-            break;
-        f = inflight_add(&en->inflight, block, true);
-        if (!f)
-            break;
-        scheduler_push(en, f, prio);
-        queued = true;
+        pthread_mutex_lock(&en->lock);
+        for (uint32_t i = 0; go && i < part; i++) {
+            if (missing >> i & 1)
+                go = !en->stopping && queue_ahead(en, block, vacant, prio, &queued);
+            block += go;
+        }
+        pthread_mutex_unlock(&en->lock);
     }
-    pthread_mutex_unlock(&en->lock);
     if (queued && en->immediate)
         scheduler_start_pump(en);
     else if (queued)
         scheduler_dispatch(en);
+    return block > first ? block - first : 0;
 }
 
 void engine_note_use(struct engine *en, uint32_t first, uint32_t count)
@@ -263,7 +313,7 @@ void engine_note_use(struct engine *en, uint32_t first, uint32_t count)
     bool more = ahead_note(&en->ahead, first, count, &run);
     pthread_mutex_unlock(&en->ahead_lock);
     if (more)
-        engine_prefetch(en, run.first, run.count, ENGINE_READAHEAD);
+        (void)engine_prefetch(en, run.first, run.count, ENGINE_READAHEAD);
 }
 
 /* --- blocking reads -------------------------------------------------------------------------- */
@@ -346,7 +396,7 @@ void engine_get_stats(struct engine *en, struct engine_stats *out)
 
     frames_get_stats(en->frames, &frames);
     pthread_mutex_lock(&en->lock);
-    uint32_t inflight = en->inflight.count;
+    uint32_t inflight = en->inflight.count, ahead = en->inflight.ahead;
     pthread_mutex_unlock(&en->lock);
     *out = (struct engine_stats){
         .hits = frames.hits,
@@ -359,7 +409,11 @@ void engine_get_stats(struct engine *en, struct engine_stats *out)
         .cancelled = read_counter(&en->cancelled),
         .bad_blocks = read_counter(&en->bad_blocks),
         .ahead_errors = read_counter(&en->ahead_errors),
+        .disk_blocks = read_counter(&en->disk_blocks),
+        .disk_bad_blocks = read_counter(&en->disk_bad_blocks),
+        .stored_ahead = read_counter(&en->stored_ahead),
         .inflight_blocks = inflight,
+        .ahead_blocks = ahead,
         .waiting_requests = read_counter(&en->waiting),
         .memory = read_counter(&en->budget.used),
         .memory_peak = read_counter(&en->budget.peak),

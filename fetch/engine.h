@@ -7,6 +7,9 @@
  * Hit path: engine_pin() takes no lock and allocates nothing. A miss parks the request on the
  * in-flight records of its blocks; whichever thread completes the last one calls DONE.
  *
+ * With a disk cache, blocks that are there are read and decoded like those of a local file, by the
+ * thread that wants them; the others are stored there once they have been verified.
+ *
  * Memory: frames of decoded blocks, stored bytes in flight, decoders' own memory and reply buffers
  * all come out of one budget (engine_options.memory; the tables, four bytes a block, come on top);
  * a request that does not fit waits its turn, first come first served, and one request always
@@ -22,6 +25,7 @@
 #include "src/err.h"
 #include "src/package.h"
 
+struct cache; /* fetch/cache.h */
 struct engine;
 
 struct engine_options {
@@ -33,6 +37,7 @@ struct engine_options {
     unsigned max_low_reads;   /* of these, not for demand; 0 = 2 */
     uint32_t readahead;       /* decoded bytes to fetch ahead of a reader in order at the most; 0 =
                                  none; of no use with an immediate source */
+    struct cache *cache;      /* of the package, or NULL; borrowed. Not for an immediate source */
 };
 
 /* No source read has blocks that begin in different slices of this size of the container. */
@@ -46,7 +51,11 @@ struct engine_stats {
     uint64_t errors, cancelled;
     uint64_t bad_blocks;         /* came from the source with a wrong hash */
     uint64_t ahead_errors;       /* blocks fetched ahead that failed, with nobody waiting */
+    uint64_t disk_blocks;        /* read from the disk cache */
+    uint64_t disk_bad_blocks;    /* found damaged there, and dropped */
+    uint64_t stored_ahead;       /* blocks fetched ahead that went to the disk cache only */
     uint64_t inflight_blocks, waiting_requests; /* now; both return to 0 */
+    uint64_t ahead_blocks;       /* of the former, those that nobody waits for */
     uint64_t memory, memory_peak;               /* bytes taken from the budget */
     uint64_t cached_bytes;                      /* of these, frames that hold decoded blocks */
     uint64_t buffer_bytes;                      /* replies and stored data in use; returns to 0 */
@@ -109,16 +118,26 @@ void engine_cancel(struct engine *en, struct engine_read *handle);
 /* Gives back the reference engine_read() put into *handle. Does not cancel. NULL is fine. */
 void engine_read_release(struct engine *en, struct engine_read *handle);
 
-/* Whether reads complete without waiting for a network (source_is_immediate()). */
+/* Whether no read ever waits for a network (source_is_immediate()). */
 bool engine_is_immediate(const struct engine *en);
+
+/* Whether BLOCK, if it is not in memory, can be read without the network: from a local file, or from
+ * the disk cache. */
+bool engine_is_local(const struct engine *en, uint32_t block);
 
 enum engine_priority { ENGINE_DEMAND, ENGINE_READAHEAD, ENGINE_LAUNCH, ENGINE_BACKGROUND };
 
-/* Asks for blocks [first, first + count) ahead of need; a hint, dropped when memory is short: once
- * memory is full, at most a quarter of it goes to blocks fetched ahead and not used so far (for
- * ENGINE_READAHEAD: to those still in flight). Nothing takes a hint back but the blocks' eviction.
- * Never blocks. */
-void engine_prefetch(struct engine *en, uint32_t first, uint32_t count, enum engine_priority prio);
+/*
+ * Asks for blocks [first, first + count) ahead of need; a hint. Returns how many of them, from FIRST
+ * on, need not be asked for again now: the others are too many at present. Never blocks.
+ *
+ * Without a disk cache they go to memory: once that is full, at most a quarter of it goes to blocks
+ * fetched ahead and not used so far (for ENGINE_READAHEAD: to those still in flight). With one, what
+ * memory has no room for, and all of ENGINE_BACKGROUND, goes to the disk only; what is there already
+ * is left there. Nothing takes a hint back but the blocks' eviction.
+ */
+uint32_t engine_prefetch(struct engine *en, uint32_t first, uint32_t count,
+                         enum engine_priority prio);
 
 /* Blocking read for tools: bytes [off, off + len) of FILE into BUF. Returns the number of bytes
  * (short only at the end of the file) or a negative errno. */

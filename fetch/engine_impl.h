@@ -19,6 +19,7 @@
 
 #include "fetch/ahead.h"
 #include "fetch/budget.h"
+#include "fetch/cache.h"
 #include "fetch/decoders.h"
 #include "fetch/engine.h"
 #include "fetch/frames.h"
@@ -36,6 +37,7 @@ struct engine {
     bool immediate;
     uint32_t group;          /* blocks a thread decodes before it looks who else could */
     uint32_t ahead_max;      /* blocks fetched ahead and unused, once no frame is vacant */
+    uint32_t ahead_queue;    /* with a disk cache: such blocks queued or on their way */
 
     struct budget budget;
     struct buffers replies;
@@ -66,7 +68,7 @@ struct engine {
 
     _Atomic unsigned readers; /* threads from outside that decode in place */
     _Atomic uint64_t misses, joined, decoded_blocks, decoded_bytes, errors, cancelled, waiting;
-    _Atomic uint64_t bad_blocks, ahead_errors;
+    _Atomic uint64_t bad_blocks, ahead_errors, disk_blocks, disk_bad_blocks, stored_ahead;
 };
 
 static inline void count_up(_Atomic uint64_t *counter, uint64_t n)

@@ -121,3 +121,11 @@ bool inflight_drop_unwanted(struct engine *en, struct flight *f)
     pthread_mutex_unlock(&en->lock);
     return unwanted;
 }
+
+bool flight_is_awaited(struct engine *en, const struct flight *f)
+{
+    pthread_mutex_lock(&en->lock);
+    bool awaited = f->first != NULL;
+    pthread_mutex_unlock(&en->lock);
+    return awaited;
+}

@@ -32,6 +32,7 @@ struct waiter {
     struct waiter *prev;   /* engine.lock while parked */
     uint32_t block, from, len;
     uint32_t frame;        /* a pin of the thread that starts the read */
+    bool local;            /* can be read without the network */
     size_t at;             /* where the piece begins in the reply */
 };
 
@@ -95,5 +96,8 @@ uint32_t flight_finish(struct engine *en, struct flight *f, int status, const ui
 
 /* The same for a record nobody waits for; false when somebody does. Takes engine.lock. */
 bool inflight_drop_unwanted(struct engine *en, struct flight *f);
+
+/* Whether somebody waits for a record of the caller's. Takes engine.lock. */
+bool flight_is_awaited(struct engine *en, const struct flight *f);
 
 #endif

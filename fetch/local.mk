@@ -46,6 +46,8 @@ libsftfetch_a_SOURCES = \
 	fetch/http_url.h \
 	fetch/inflight.c \
 	fetch/inflight.h \
+	fetch/loader.c \
+	fetch/loader.h \
 	fetch/localpath.c \
 	fetch/open.c \
 	fetch/open.h \

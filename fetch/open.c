@@ -6,9 +6,17 @@
 
 #include "src/container.h"
 
-static int feed(struct source *s, struct container_reader *r, struct byte_range want,
-                struct err *e)
+/* What reading a package needs beside the source. */
+struct reading {
+    struct source *source;
+    struct container_reader *reader;
+    package_bytes_fn sink;
+    void *arg;
+};
+
+static int feed(const struct reading *r, struct byte_range want, struct err *e)
 {
+    struct source *s = r->source;
     uint64_t end;
 
     /* The reader promises ranges inside the object; memory is taken on that promise only. */
@@ -19,25 +27,28 @@ static int feed(struct source *s, struct container_reader *r, struct byte_range 
     if (!bytes)
         return err_nomem(e);
     int rc = source_read_sync(s, want.offset, bytes, want.length, e);
-    return rc ? rc : container_reader_feed(r, want.offset, bytes, want.length, e);
+    if (!rc)
+        rc = container_reader_feed(r->reader, want.offset, bytes, want.length, e);
+    return rc || !r->sink ? rc : r->sink(r->arg, want.offset, bytes, want.length, e);
 }
 
-static int read_package(struct source *s, struct package **out, struct err *e)
+int package_read(struct source *s, package_bytes_fn sink, void *arg, struct package **out,
+                 struct err *e)
 {
-    struct container_reader *r;
+    struct reading r = { .source = s, .sink = sink, .arg = arg };
     struct byte_range want;
-    int rc = container_reader_new(source_size(s), &r, e);
+    int rc = container_reader_new(source_size(s), &r.reader, e);
 
     if (rc)
         return rc;
-    while ((rc = container_reader_next(r, &want, e)) > 0) {
-        rc = feed(s, r, want, e);
+    while ((rc = container_reader_next(r.reader, &want, e)) > 0) {
+        rc = feed(&r, want, e);
         if (rc)
             break;
     }
     if (!rc)
-        *out = container_reader_take(r);
-    container_reader_free(r);
+        *out = container_reader_take(r.reader);
+    container_reader_free(r.reader);
     return rc;
 }
 
@@ -49,7 +60,7 @@ int package_open(const char *location, const struct source_options *o, struct so
 
     if (rc)
         return rc;
-    rc = read_package(s, package, e);
+    rc = package_read(s, NULL, NULL, package, e);
     source_drop_head(s);
     if (rc) {
         err_wrap(e, "%s", source_name(s));

@@ -6,6 +6,15 @@
 #include "fetch/source.h"
 #include "src/package.h"
 
+/* Is given the ranges of the container that the metadata was read from, in ascending order. BYTES
+ * are borrowed. 0, or a negative errno to stop (ERR filled). */
+typedef int (*package_bytes_fn)(void *arg, uint64_t offset, const uint8_t *bytes, size_t len,
+                                struct err *e);
+
+/* Reads the package metadata from S. SINK may be NULL. The caller owns *out. */
+int package_read(struct source *s, package_bytes_fn sink, void *arg, struct package **out,
+                 struct err *e) must_check;
+
 /* Opens LOCATION and reads its package metadata: one range request for most packages, two at the
  * most for a well-formed one. On success the caller owns both. Blocks up to the deadline. */
 int package_open(const char *location, const struct source_options *o, struct source **source,

@@ -137,9 +137,15 @@ void request_answer(struct waiter *w, int status, const uint8_t *block, const st
 
 /* --- running --------------------------------------------------------------------------------- */
 
-/* Copies what is in memory; returns the rest as a list. *settled counts the pieces copied; *first_hit
- * says that some of them had been fetched ahead. */
-static struct waiter *copy_hits(struct engine_read *r, uint32_t *settled, bool *first_hit)
+/* What a read found in memory and on the disk. */
+struct found {
+    uint32_t settled; /* pieces copied from memory */
+    bool first_hit;   /* some of these had been fetched ahead */
+    bool local;       /* some of the others can be read without the network */
+};
+
+/* Copies what is in memory; returns the rest as a list. */
+static struct waiter *copy_hits(struct engine_read *r, struct found *found)
 {
     struct frames *frames = r->engine->frames;
     struct waiter *missing = NULL, **tail = &missing;
@@ -148,11 +154,13 @@ static struct waiter *copy_hits(struct engine_read *r, uint32_t *settled, bool *
         struct waiter *w = &r->waiters[i];
         enum frames_hit hit = r->buf ? frames_pin(frames, w->block, &w->frame) : FRAMES_MISS;
         if (hit) {
-            *first_hit |= hit == FRAMES_FIRST_HIT;
+            found->first_hit |= hit == FRAMES_FIRST_HIT;
             place(w, frames_data(frames, w->frame));
             frames_unpin(frames, w->frame);
-            ++*settled;
+            found->settled++;
         } else {
+            w->local = engine_is_local(r->engine, w->block);
+            found->local |= w->local;
             *tail = w;
             tail = &w->next;
         }
@@ -176,14 +184,14 @@ struct sorted {
 };
 
 /* Parks one missing piece on its block's record. MINE collects the records that the calling thread
- * is to work on (immediate source), NULL else. Needs en->lock. */
+ * is to work on (those of local blocks). Needs en->lock. */
 static void park(struct engine *en, struct waiter *w, struct batch *mine, struct sorted *sorted)
 {
     struct flight *f = inflight_find(&en->inflight, w->block);
 
     if (f) {
         count_up(&en->joined, 1);
-        if (f->state == FLIGHT_QUEUED && mine) {
+        if (f->state == FLIGHT_QUEUED && w->local) {
             scheduler_unqueue(en, f); /* prefetched, not begun: do it now */
             batch_add(mine, f);
         } else if (f->state == FLIGHT_QUEUED && f->prio != ENGINE_DEMAND) {
@@ -204,7 +212,7 @@ static void park(struct engine *en, struct waiter *w, struct batch *mine, struct
             sorted->failed_count++;
             return;
         }
-        if (mine)
+        if (w->local)
             batch_add(mine, f);
         else
             scheduler_push(en, f, ENGINE_DEMAND);
@@ -229,7 +237,7 @@ static bool park_all(struct engine_read *r, struct waiter *missing, struct batch
     return go;
 }
 
-/* Decodes the records of an immediate source that this thread has taken upon itself. */
+/* Reads and decodes the records of local blocks that this thread has taken upon itself. */
 static void work(struct engine *en, struct batch *mine, struct workspace *ws)
 {
     bool borrowed = !ws, shared = false;
@@ -271,23 +279,23 @@ static void run(struct engine_read *r, struct workspace *ws)
     struct sorted sorted = { .late = NULL };
     struct batch *mine = NULL;
     struct err e;
-    uint32_t settled = 0, missing_count, count = r->count;
+    struct found found = { .settled = 0 };
+    uint32_t missing_count, count = r->count;
     uint32_t first_block = r->waiters[0].block, last_block = r->waiters[count - 1].block;
-    bool first_hit = false;
 
-    struct waiter *missing = copy_hits(r, &settled, &first_hit);
+    struct waiter *missing = copy_hits(r, &found);
     if (!missing) {
-        settle(r, settled);
-        if (first_hit)
+        settle(r, found.settled);
+        if (found.first_hit)
             note_use(en, first_block, last_block, count);
         return;
     }
-    missing_count = r->count - settled;
+    missing_count = r->count - found.settled;
     job_get(&r->job); /* once pieces are parked, others may finish the read */
-    settle(r, settled);
-    if (en->immediate)
+    settle(r, found.settled);
+    if (found.local)
         mine = batch_new(en, missing_count);
-    if (en->immediate && !mine) {
+    if (found.local && !mine) {
         fail_pieces(r, missing_count, err_nomem(&e), &e);
     } else if (!park_all(r, missing, mine, &sorted)) {
         fail_pieces(r, missing_count, err_set(&e, ERR_CANCELLED, "read was cancelled"), &e);
@@ -302,8 +310,7 @@ static void run(struct engine_read *r, struct workspace *ws)
         if (sorted.failed_count)
             fail_pieces(r, sorted.failed_count, err_nomem(&e), &e);
         scheduler_promote_reads(en, sorted.promote);
-        if (!mine)
-            scheduler_dispatch(en);
+        scheduler_dispatch(en); /* first: a server takes its time */
         note_use(en, first_block, last_block, count);
         if (mine && mine->count)
             work(en, mine, ws);

@@ -166,9 +166,22 @@ static unsigned read_flags(const struct batch *b, const struct flight *chosen)
            (chosen->tries > 1 ? SOURCE_READ_ELSEWHERE : 0);
 }
 
+/* CHOSEN has come to the disk cache since it was queued: a batch of it alone. Needs en->lock. */
+static struct batch *take_cached(struct engine *en, struct flight *chosen)
+{
+    struct batch *b = batch_new(en, 1);
+
+    if (b) {
+        scheduler_unqueue(en, chosen);
+        batch_add(b, chosen);
+        batch_open(b);
+    }
+    return b;
+}
+
 /*
  * The next source read to start, registered as under way, or NULL: nothing queued, or no place, or
- * no memory at present. When there is no memory at all and nothing that would give any back,
+ * no memory at present. Or what is to be read from the disk cache after all: has no io.buf. When there is no memory at all and nothing that would give any back,
  * *VICTIM is a record for the caller to fail. Needs en->lock.
  */
 static struct batch *next_read(struct engine *en, struct flight **victim)
@@ -179,6 +192,8 @@ static struct batch *next_read(struct engine *en, struct flight **victim)
 
     if (!chosen)
         return NULL;
+    if (en->o.cache && !chosen->tries && cache_has(en->o.cache, chosen->block))
+        return take_cached(en, chosen);
     select_neighbours(en, chosen, chosen->tries ? 0 : en->o.max_request,
                       chosen->tries ? 1 : BATCH_BLOCKS_MAX, &s);
     int rc = buffers_take(&en->transit, (size_t)(s.end - s.begin), &buf);
@@ -216,6 +231,23 @@ static struct batch *next_read(struct engine *en, struct flight **victim)
     return b;
 }
 
+/* Has the decoders work on what is ready of B. */
+static void work_in_pool(struct engine *en, struct batch *b)
+{
+    uint32_t taken = atomic_load(&b->taken), ready = atomic_load(&b->ready);
+
+    if (taken >= ready)
+        return;
+    unsigned shares = (ready - taken + en->group - 1) / en->group;
+    if (shares > en->o.decoders)
+        shares = en->o.decoders;
+    if (!decoders_submit(en->decoders, &b->job, shares)) {
+        struct workspace *ws = decoders_borrow(en->decoders);
+        batch_work(b, ws);
+        decoders_return(en->decoders, ws);
+    }
+}
+
 /* Leaves a call of the source; what the source completed from within is dealt with now, without the
  * lock. Needs b->cancel_lock and gives it up. */
 static void leave_source(struct batch *b)
@@ -244,6 +276,12 @@ static void start_read(struct engine *en, struct batch *b)
     batch_put(b);
 }
 
+static void work_on_cached(struct engine *en, struct batch *b)
+{
+    work_in_pool(en, b);
+    batch_put(b);
+}
+
 void scheduler_dispatch(struct engine *en)
 {
     struct err e;
@@ -261,8 +299,10 @@ void scheduler_dispatch(struct engine *en)
             if (!b && !victim)
                 break;
             pthread_mutex_unlock(&en->lock);
-            if (b)
+            if (b && b->io.buf)
                 start_read(en, b);
+            else if (b)
+                work_on_cached(en, b);
             else
                 (void)flight_finish(en, victim, err_nomem(&e), NULL, &e); /* waiters are told */
             pthread_mutex_lock(&en->lock);
@@ -272,20 +312,39 @@ void scheduler_dispatch(struct engine *en)
     pthread_mutex_unlock(&en->lock);
 }
 
-/* Puts back what somebody has come to want since the read was cancelled, and forgets the rest.
- * Needs en->lock. */
+/* Queues a record again if somebody wants it, or forgets it. Needs en->lock. */
+static void put_back(struct engine *en, struct flight *f)
+{
+    if (flight_is_wanted(f))
+        scheduler_push(en, f, f->first ? ENGINE_DEMAND : f->prio);
+    else
+        inflight_drop(&en->inflight, f);
+}
+
+/* Puts back what somebody has come to want since the read was cancelled. Needs en->lock. */
 static void requeue(struct engine *en, struct batch *b)
 {
     uint32_t ready = atomic_load(&b->ready);
 
-    for (uint32_t i = ready; i < b->count; i++) {
-        struct flight *f = b->entries[i].flight;
-        if (flight_is_wanted(f))
-            scheduler_push(en, f, f->first ? ENGINE_DEMAND : f->prio);
-        else
-            inflight_drop(&en->inflight, f);
-    }
+    for (uint32_t i = ready; i < b->count; i++)
+        put_back(en, b->entries[i].flight);
     b->count = ready;
+}
+
+void scheduler_requeue(struct engine *en, struct flight *f)
+{
+    struct err e;
+
+    pthread_mutex_lock(&en->lock);
+    bool stopping = en->stopping;
+    if (!stopping)
+        put_back(en, f);
+    pthread_mutex_unlock(&en->lock);
+    if (stopping)
+        (void)flight_finish(en, f, err_set(&e, ERR_CANCELLED, "the package is being closed"), NULL,
+                            &e); /* whoever waits is told */
+    else
+        scheduler_dispatch(en);
 }
 
 bool scheduler_retry(struct engine *en, struct flight *f, unsigned place)
@@ -303,22 +362,6 @@ bool scheduler_retry(struct engine *en, struct flight *f, unsigned place)
     if (again)
         scheduler_dispatch(en);
     return again;
-}
-
-static void decode_in_pool(struct engine *en, struct batch *b)
-{
-    uint32_t taken = atomic_load(&b->taken), ready = atomic_load(&b->ready);
-
-    if (taken >= ready)
-        return;
-    unsigned shares = (ready - taken + en->group - 1) / en->group;
-    if (shares > en->o.decoders)
-        shares = en->o.decoders;
-    if (!decoders_submit(en->decoders, &b->job, shares)) {
-        struct workspace *ws = decoders_borrow(en->decoders);
-        batch_work(b, ws);
-        decoders_return(en->decoders, ws);
-    }
 }
 
 /* Whether somebody waits for one of B's records [from, to). Needs en->lock. */
@@ -406,7 +449,7 @@ static void read_over(struct batch *b, int status, const struct err *e)
         release_entries(b, b->count);
     pthread_mutex_unlock(&en->lock);
 
-    decode_in_pool(en, b);
+    work_in_pool(en, b);
     if (status) {
         batch_fail(b, arrived, status, e);
         /* A read that was over its deadline had been waited for less long than what was queued

@@ -19,6 +19,10 @@
 /* Queues a record that is in nobody's hands. Needs en->lock. */
 void scheduler_push(struct engine *en, struct flight *f, enum engine_priority prio);
 
+/* Queues a record of the caller's once more, or forgets it if nobody wants it any more. No lock may
+ * be held. */
+void scheduler_requeue(struct engine *en, struct flight *f);
+
 /* Takes a queued record into the caller's hands. Needs en->lock. */
 void scheduler_unqueue(struct engine *en, struct flight *f);
 

@@ -127,13 +127,13 @@ static void ignore_result(void *arg, int status, const uint8_t *buf, size_t len,
     (void)arg, (void)status, (void)buf, (void)len, (void)e;
 }
 
-/* A local block is decoded here and now, beside the thread that serves the reader; a remote one is
- * taken only if it has arrived. */
+/* A local or cached block is decoded here and now, beside the thread that serves the reader; another
+ * is taken only if it has arrived. */
 static bool pin_block(struct pusher *p, uint32_t block, struct engine_pin *pin)
 {
     if (engine_pin(p->vfs->engine, block, pin))
         return true;
-    if (!p->vfs->source_immediate)
+    if (!engine_is_local(p->vfs->engine, block))
         return false;
     struct piece whole = { .block = block, .len = package_block(p->vfs->package, block)->len };
     engine_read(p->vfs->engine, &whole, 1, ignore_result, NULL, NULL);

@@ -220,8 +220,8 @@ void package_block_part(const struct package *p, uint32_t file, uint64_t off, ui
     *len = min_u64(stop, first + (block + p->info.block_size - p->extents[i].from)) - *start;
 }
 
-int package_decode_block(const struct package *p, uint32_t index, const uint8_t *stored,
-                         struct codec_context *ctx, uint8_t *out, struct err *e)
+int package_check_block(const struct package *p, uint32_t index, const uint8_t *stored,
+                        struct codec_context *ctx, struct err *e)
 {
     const struct block *b = &p->blocks[index];
     uint8_t hash[32];
@@ -241,9 +241,20 @@ int package_decode_block(const struct package *p, uint32_t index, const uint8_t 
         return err_at(e, ERR_BLOCK_HASH, NULL, b->offset, "block %u: hash is %s instead of %s",
                       index, have, want);
     }
-    int rc = p->dictionary && b->codec == CODEC_ZSTD
-                 ? codec_decode_with(ctx, p->dictionary, stored, b->stored_len, out, b->len, e)
-                 : codec_decode(ctx, b->codec, stored, b->stored_len, out, b->len, e);
+    return 0;
+}
+
+int package_decode_block(const struct package *p, uint32_t index, const uint8_t *stored,
+                         struct codec_context *ctx, uint8_t *out, struct err *e)
+{
+    const struct block *b = &p->blocks[index];
+    int rc = package_check_block(p, index, stored, ctx, e);
+
+    if (rc)
+        return rc;
+    rc = p->dictionary && b->codec == CODEC_ZSTD
+             ? codec_decode_with(ctx, p->dictionary, stored, b->stored_len, out, b->len, e)
+             : codec_decode(ctx, b->codec, stored, b->stored_len, out, b->len, e);
     if (rc) {
         err_wrap(e, "block %u", index);
         if (e)

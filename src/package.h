@@ -180,6 +180,10 @@ const uint8_t *package_dictionary(const struct package *p, size_t *len);
 int package_decode_block(const struct package *p, uint32_t index, const uint8_t *stored,
                          struct codec_context *ctx, uint8_t *out, struct err *e) must_check;
 
+/* The first half of that: whether the stored form has its hash. 0 or ERR_BLOCK_HASH. */
+int package_check_block(const struct package *p, uint32_t index, const uint8_t *stored,
+                        struct codec_context *ctx, struct err *e) must_check;
+
 /*
  * The files of one extent whose bytes lie wholly inside block INDEX (small files that share it),
  * in the order of their bytes; files with the same bytes are next to each other, in node order.

@@ -71,6 +71,7 @@ unit_tests = \
 	tests/test-cursor \
 	tests/test-dsft \
 	tests/test-engine \
+	tests/test-engine-cache \
 	tests/test-engine-remote \
 	tests/test-engine-threads \
 	tests/test-err \
@@ -495,6 +496,10 @@ tests_test_ahead_SOURCES = tests/test-ahead.c tests/unit.h
 tests_test_engine_CPPFLAGS = $(unit_cppflags)
 tests_test_engine_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_engine_SOURCES = tests/test-engine.c tests/engine_fixture.h tests/unit.h
+
+tests_test_engine_cache_CPPFLAGS = $(unit_cppflags)
+tests_test_engine_cache_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_engine_cache_SOURCES = tests/test-engine-cache.c tests/engine_fixture.h tests/unit.h
 
 tests_test_engine_remote_CPPFLAGS = $(unit_cppflags)
 tests_test_engine_remote_LDADD = $(LIBSFTFETCH) $(unit_ldadd)

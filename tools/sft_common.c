@@ -99,7 +99,7 @@ void sft_prefetch(const struct sft_input *in, uint32_t file, uint64_t off, uint6
     for (size_t i = 0, run; i < n; i += run) {
         for (run = 1; i + run < n && pieces[i + run].block == pieces[i].block + run;)
             run++;
-        engine_prefetch(in->engine, pieces[i].block, (uint32_t)run, ENGINE_READAHEAD);
+        (void)engine_prefetch(in->engine, pieces[i].block, (uint32_t)run, ENGINE_READAHEAD);
     }
 }
 
