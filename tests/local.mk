@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/it-021-http-nginx.sh \
 	tests/it-022-http-apache.sh \
 	tests/it-025-http-order.sh \
+	tests/it-026-http-caches.sh \
 	tests/it-030-sft-tools.sh \
 	tests/it-031-sftmount.sh \
 	tests/it-040-mount-local.sh \
