@@ -59,6 +59,8 @@ libsftfetch_a_SOURCES = \
 	fetch/retry.h \
 	fetch/scheduler.c \
 	fetch/scheduler.h \
+	fetch/sigv4.c \
+	fetch/sigv4.h \
 	fetch/source.c \
 	fetch/source.h \
 	fetch/source_file.c \

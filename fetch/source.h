@@ -70,7 +70,8 @@ void source_opening_cancel(struct source_opening *o);
 /*
  * How to reach things; strings are borrowed during source_open() and copied. No credential is ever
  * taken from argv or from a URL: they are SFTFS_HTTP_USER and SFTFS_HTTP_PASSWORD in the environment
- * (for the host of the URL only), or else the netrc file's entry for the host that asks.
+ * (for the host of the URL only), or else the netrc file's entry for the host that asks; with
+ * aws_sigv4, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN in the environment.
  */
 struct source_options {
     unsigned io_timeout_ms;      /* total deadline of one read, queueing included; 0 = 60,000 */
@@ -88,8 +89,8 @@ struct source_options {
                                     * a Kerberos ticket; NULL: any, but over http not "basic",
                                     * which sends the password in clear text */
     const char *unc_map;         /* "\\server\share=/dir" pairs separated by ';', for UNC paths */
-    const char *aws_sigv4;       /* "REGION" or "REGION/SERVICE": sign requests as AWS does, with the
-                                    * keys of the environment; NULL = do not */
+    const char *aws_sigv4;       /* "REGION" or "REGION/SERVICE": sign requests (the service is s3
+                                    * unless given); NULL = do not */
     bool insecure;               /* do not verify TLS certificates */
     bool once;                   /* while opening: as SOURCE_READ_ONCE */
     struct source_opening *opening; /* used by source_open() only; NULL: nobody ends it */

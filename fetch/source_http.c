@@ -6,6 +6,9 @@
  * Credentials: SFTFS_HTTP_USER and SFTFS_HTTP_PASSWORD from the environment if set, for the host of
  * the URL only; else the entry of the netrc file for whichever host asks. Never from the URL.
  * Without an explicit choice of method, the password does not travel in clear text over http.
+ * Where requests are to be signed (aws_sigv4), the keys are those of AWS_ACCESS_KEY_ID,
+ * AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN in the environment, again for that host only:
+ * redirects are not followed then.
  */
 #include "config.h"
 
@@ -16,6 +19,7 @@
 #include <strings.h>
 
 #include "fetch/http_url.h"
+#include "fetch/sigv4.h"
 
 static struct http_source *impl(struct source *s)
 {
@@ -99,6 +103,36 @@ static int copy_credentials(struct http_settings *to, struct err *e)
     return r ? r : copy_text(secure_getenv("SFTFS_HTTP_PASSWORD"), &to->password, e);
 }
 
+/* Not of the environment of a program that has more rights than its caller. */
+static int copy_keys(struct http_settings *to, const char *scope, struct err *e)
+{
+    const char *id = secure_getenv("AWS_ACCESS_KEY_ID");
+    const char *secret = secure_getenv("AWS_SECRET_ACCESS_KEY");
+    const char *token = secure_getenv("AWS_SESSION_TOKEN");
+    int r = sigv4_scope(scope, &to->sigv4, e);
+
+    if (r)
+        return r;
+    if (!id || !*id || !secret || !*secret)
+        return err_set(e, ERR_AUTH,
+                       "aws-sigv4: the keys are taken from the environment, but %s is not set",
+                       !id || !*id ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY");
+    if (token && strpbrk(token, "\r\n"))
+        return err_set(e, ERR_INVALID, "AWS_SESSION_TOKEN has a line end in it");
+    if (token && *token && asprintf(&to->token_header, "x-amz-security-token: %s", token) < 0) {
+        to->token_header = NULL;
+        return err_nomem(e);
+    }
+    to->auth = CURLAUTH_AWS_SIGV4;
+    char *url = sigv4_url(to->url);
+    if (!url)
+        return err_nomem(e);
+    free(to->url);
+    to->url = url;
+    r = copy_text(id, &to->user, e);
+    return r ? r : copy_text(secret, &to->password, e);
+}
+
 static unsigned or_default(unsigned value, unsigned normal)
 {
     return value ? (unsigned)min_u64(value, INT_MAX) : normal;
@@ -112,6 +146,8 @@ static int copy_options(struct http_settings *to, const struct source_options *o
         return err_set(e, ERR_INVALID,
                        "a proxy with a user name or password in it is refused: other users can see "
                        "it; use the environment (http_proxy, https_proxy) instead");
+    if (o->aws_sigv4 && o->auth)
+        return err_set(e, ERR_INVALID, "auth and aws-sigv4 exclude each other");
     to->insecure = o->insecure;
     to->proxy_auth = proxy_auth();
     to->io_timeout_ms = or_default(o->io_timeout_ms, 60000);
@@ -127,7 +163,14 @@ static int copy_options(struct http_settings *to, const struct source_options *o
         (r = copy_path("client key", o->client_key, &to->client_key, e)) ||
         (r = copy_path("netrc file", o->netrc_file, &to->netrc_file, e)))
         return r;
-    return copy_credentials(to, e);
+    return o->aws_sigv4 ? copy_keys(to, o->aws_sigv4, e) : copy_credentials(to, e);
+}
+
+static void free_secret(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
 }
 
 static void free_settings(struct http_settings *o)
@@ -140,9 +183,9 @@ static void free_settings(struct http_settings *o)
     free(o->netrc_file);
     free(o->proxy);
     free(o->user);
-    if (o->password)
-        explicit_bzero(o->password, strlen(o->password));
-    free(o->password);
+    free(o->sigv4);
+    free_secret(o->password);
+    free_secret(o->token_header);
 }
 
 /* --- opening and closing --------------------------------------------------------------------- */
@@ -178,13 +221,27 @@ static int add_header(struct curl_slist **list, const char *line, struct err *e)
 /* What is sent with each request, and what with those that no cache is to answer. */
 static int make_headers(struct http_source *s, struct err *e)
 {
-    static const char identity[] = "Accept-Encoding: identity";
-    int r;
+    const struct http_settings *o = &s->settings;
+    const struct {
+        bool always, wanted;
+        const char *line;
+    } lines[] = {
+        { true, true, "Accept-Encoding: identity" },
+        { true, o->sigv4 != NULL, SIGV4_BODY_HEADER },
+        { true, o->token_header != NULL, o->token_header },
+        { false, true, "Cache-Control: no-cache" },
+        { false, true, "Pragma: no-cache" },
+    };
+    int r = 0;
 
-    (void)((r = add_header(&s->headers, identity, e)) ||
-           (r = add_header(&s->fresh_headers, identity, e)) ||
-           (r = add_header(&s->fresh_headers, "Cache-Control: no-cache", e)) ||
-           (r = add_header(&s->fresh_headers, "Pragma: no-cache", e)));
+    for (size_t i = 0; i < ARRAY_LEN(lines) && !r; i++) {
+        if (!lines[i].wanted)
+            continue;
+        if (lines[i].always)
+            r = add_header(&s->headers, lines[i].line, e);
+        if (!r)
+            r = add_header(&s->fresh_headers, lines[i].line, e);
+    }
     return r;
 }
 
@@ -204,11 +261,13 @@ static int new_source(const char *location, const struct source_options *o,
     pthread_mutex_init(&s->lock, NULL); /* with default attributes it cannot fail */
     s->base.ops = &source_http_ops;
     s->base.name = http_url_redact(location);
-    int r = s->base.name ? make_headers(s, e) : err_nomem(e);
+    int r = s->base.name ? 0 : err_nomem(e);
     if (!r && (r = http_url_prepare(location, &s->settings.url, e)))
         err_wrap(e, "%s", s->base.name);
     if (!r)
         r = copy_options(&s->settings, o, e);
+    if (!r)
+        r = make_headers(s, e);
     if (r) {
         free(s->base.name);
         free_source(s);

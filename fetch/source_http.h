@@ -102,6 +102,8 @@ struct http_settings {
     char *url;             /* asked for in each request */
     char *user_agent, *ca_file, *client_cert, *client_key, *netrc_file, *proxy;
     char *user, *password; /* from the environment; for the host of the URL only */
+    char *sigv4;           /* CURLOPT_AWS_SIGV4; USER and PASSWORD are the keys then */
+    char *token_header;    /* that goes with them */
     bool insecure;
     unsigned long auth;    /* CURLAUTH_…: what may be used; once open: what the server takes */
     unsigned long proxy_auth; /* CURLAUTH_… for a proxy */

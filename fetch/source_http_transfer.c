@@ -145,7 +145,8 @@ static CURLcode set_protocol(CURL *easy, const struct http_settings *o)
     CURLcode rc = CURLE_OK;
 
     SET(PROTOCOLS_STR, "http,https");
-    SET(FOLLOWLOCATION, 1L);
+    /* curl would send the token to whoever is redirected to, and the signature is for one host. */
+    SET(FOLLOWLOCATION, o->sigv4 ? 0L : 1L);
     SET(MAXREDIRS, (long)MAX_REDIRECTS);
     SET(UNRESTRICTED_AUTH, 0L);
     SET(DISALLOW_USERNAME_IN_URL, 1L); /* in a redirect; ours has none */
@@ -179,6 +180,8 @@ static CURLcode set_credentials(CURL *easy, const struct http_settings *o)
     if (o->user) {
         SET(USERNAME, o->user);
         SET(PASSWORD, o->password ? o->password : "");
+        if (o->sigv4)
+            SET(AWS_SIGV4, o->sigv4);
     } else if (o->auth == CURLAUTH_NEGOTIATE) {
         SET(USERPWD, ":"); /* the Kerberos ticket says who */
     } else {
@@ -450,16 +453,31 @@ static void failure(struct http_request *q, CURLcode code, struct http_outcome *
                         *q->curl_text ? q->curl_text : libcurl.easy_strerror(code));
 }
 
-/* What to do about a 401, when we know more than that. */
+static void add_advice(struct err *e, const char *advice)
+{
+    size_t n = strlen(e->text);
+
+    (void)snprintf(e->text + n, sizeof e->text - n, "%s", advice);
+}
+
+/* What to do about a refusal, when we know more than that. */
 static void explain_denial(struct http_request *q, struct err *e)
 {
     const struct http_settings *o = &q->source->settings;
     long offered = 0;
 
-    if (!e || e->kind != ERR_AUTH || q->reply.status != 401 ||
+    if (o->sigv4) {
+        if (e->kind == ERR_AUTH)
+            add_advice(e, "; are the keys in the environment, the region and the clock of this "
+                          "machine right?");
+        else if (q->reply.status >= 300 && q->reply.status < 400)
+            add_advice(e, "; a signed request is for one host only: name the address it redirects "
+                          "to, or the region that the bucket is in");
+        return;
+    }
+    if (e->kind != ERR_AUTH || q->reply.status != 401 ||
         libcurl.easy_getinfo(q->easy, CURLINFO_HTTPAUTH_AVAIL, &offered) != CURLE_OK || !offered)
         return;
-    size_t n = strlen(e->text);
     const char *advice = "; are the name and password in the netrc file right?";
     unsigned long usable = (unsigned long)offered & o->auth;
     if (o->auth == CURLAUTH_NEGOTIATE)
@@ -469,7 +487,7 @@ static void explain_denial(struct http_request *q, struct err *e)
                  "unless auth=basic is given";
     else if (!usable && ((unsigned long)offered & CURLAUTH_NEGOTIATE))
         advice = "; it wants a Kerberos ticket: get one with kinit and use auth=negotiate";
-    (void)snprintf(e->text + n, sizeof e->text - n, "%s", advice);
+    add_advice(e, advice);
 }
 
 /* The method curl chose among those the server offers, in curl's order. */

@@ -29,6 +29,7 @@ EXTRA_DIST += \
 	tests/it-020-http-odd.sh \
 	tests/it-021-http-nginx.sh \
 	tests/it-022-http-apache.sh \
+	tests/it-024-http-sigv4.sh \
 	tests/it-025-http-order.sh \
 	tests/it-026-http-caches.sh \
 	tests/it-030-sft-tools.sh \
@@ -54,6 +55,7 @@ EXTRA_DIST += \
 	tests/overlay-checks.py \
 	tests/remount.sh \
 	tests/run.sh \
+	tests/sigv4-server.py \
 	tests/summary.sh \
 	tests/tree.py \
 	$(NULL)
@@ -115,6 +117,7 @@ unit_tests = \
 	tests/test-samples \
 	tests/test-sft \
 	tests/test-short-name \
+	tests/test-sigv4 \
 	tests/test-source-file \
 	tests/test-timers \
 	tests/test-unpack \
@@ -355,6 +358,7 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz-overlay-marker \
 	tests/fuzz/fuzz-http-reply \
 	tests/fuzz/fuzz-overlay-map \
+	tests/fuzz/fuzz-sigv4 \
 	tests/fuzz/make-seeds \
 	$(NULL)
 if FUZZING
@@ -409,6 +413,11 @@ tests_fuzz_fuzz_http_reply_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_http_reply_LDADD = $(LIBSFTFETCH) $(fuzz_ldadd)
 tests_fuzz_fuzz_http_reply_SOURCES = tests/fuzz/fuzz-http-reply.c tests/fuzz/fuzz.h
 
+tests_fuzz_fuzz_sigv4_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_sigv4_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_sigv4_LDADD = $(LIBSFTFETCH) $(fuzz_ldadd)
+tests_fuzz_fuzz_sigv4_SOURCES = tests/fuzz/fuzz-sigv4.c tests/fuzz/fuzz.h
+
 tests_fuzz_fuzz_overlay_map_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_overlay_map_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_overlay_map_LDADD = $(LIBSFTOVERLAY) $(fuzz_ldadd)
@@ -456,6 +465,10 @@ tests_test_http_reply_SOURCES = tests/test-http-reply.c tests/unit.h
 tests_test_retry_CPPFLAGS = $(unit_cppflags)
 tests_test_retry_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
 tests_test_retry_SOURCES = tests/test-retry.c tests/unit.h
+
+tests_test_sigv4_CPPFLAGS = $(unit_cppflags)
+tests_test_sigv4_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_sigv4_SOURCES = tests/test-sigv4.c tests/unit.h
 
 tests_test_timers_CPPFLAGS = $(unit_cppflags)
 tests_test_timers_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)

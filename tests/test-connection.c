@@ -28,6 +28,14 @@ static void connection_options_reach_their_fields(void)
     CU_ASSERT_EQUAL(set(&o, "io_timeout", "7", &e), 0);
     CU_ASSERT_EQUAL(set(&o, "connect_timeout", "3", &e), 0);
     CU_ASSERT_EQUAL(set(&o, "max_connections", "2", &e), 0);
+    CU_ASSERT_EQUAL(set(&o, "low_speed", "2K", &e), 0);
+    CU_ASSERT_EQUAL(o.low_speed_bytes, 2048);
+    CU_ASSERT_EQUAL(o.low_speed_seconds, 0); /* the default */
+    CU_ASSERT_EQUAL(set(&o, "low_speed", "100:7", &e), 0);
+    CU_ASSERT_EQUAL(o.low_speed_bytes, 100);
+    CU_ASSERT_EQUAL(o.low_speed_seconds, 7);
+    CU_ASSERT_EQUAL(set(&o, "aws_sigv4", "eu-west-1", &e), 0);
+    CU_ASSERT_STRING_EQUAL(o.aws_sigv4, "eu-west-1");
     CU_ASSERT_EQUAL(set(&o, "unc_map", "m", &e), 0);
     CU_ASSERT_EQUAL(set(&o, "insecure", NULL, &e), 0);
     CU_ASSERT_STRING_EQUAL(o.ca_file, "a");
@@ -48,6 +56,8 @@ static void connection_options_that_make_no_sense_are_refused(void)
     static const char *const bad[][2] = {
         { "auth", "kerberos5" }, { "io_timeout", "0" },       { "io_timeout", "1.5" },
         { "io_timeout", "" },    { "connect_timeout", "-1" }, { "max_connections", "0" },
+        { "low_speed", "0" },    { "low_speed", "10:0" },     { "low_speed", "10:" },
+        { "low_speed", ":5" },   { "low_speed", "1:2:3" },    { "low_speed", "" },
     };
     struct source_options o = { 0 };
     struct err e;

@@ -43,6 +43,26 @@ static int set_auth(struct source_options *o, const char *arg, struct err *e)
                    arg);
 }
 
+static int set_low_speed(struct source_options *o, const char *arg, struct err *e)
+{
+    size_t n = strcspn(arg, ":");
+    uint64_t bytes, seconds = 0;
+    char first[24];
+
+    if (n >= sizeof first)
+        return err_set(e, ERR_INVALID, "low-speed must be BYTES or BYTES:SECONDS, not '%.80s'", arg);
+    memcpy(first, arg, n);
+    first[n] = '\0';
+    int rc = cli_parse_size("the low-speed limit", first, 1, 1 << 30, &bytes, e);
+    if (!rc && arg[n])
+        rc = cli_parse_number("the time of the low-speed limit", arg + n + 1, 1, 86400, &seconds, e);
+    if (rc)
+        return rc;
+    o->low_speed_bytes = (unsigned)bytes;
+    o->low_speed_seconds = (unsigned)seconds;
+    return 0;
+}
+
 int connection_set(struct source_options *o, int id, const char *arg, struct err *e)
 {
     uint64_t n;
@@ -63,6 +83,9 @@ int connection_set(struct source_options *o, int id, const char *arg, struct err
         return 0;
     case CONNECTION_AUTH:
         return set_auth(o, arg, e);
+    case CONNECTION_AWS_SIGV4:
+        o->aws_sigv4 = arg;
+        return 0;
     case CONNECTION_PROXY:
         if (strchr(arg, '@')) /* every process on the machine can read argv */
             return err_set(e, ERR_INVALID,
@@ -74,6 +97,8 @@ int connection_set(struct source_options *o, int id, const char *arg, struct err
         return set_seconds("the I/O timeout", arg, &o->io_timeout_ms, e);
     case CONNECTION_CONNECT_TIMEOUT:
         return set_seconds("the connect timeout", arg, &o->connect_timeout_ms, e);
+    case CONNECTION_LOW_SPEED:
+        return set_low_speed(o, arg, e);
     case CONNECTION_MAX_CONNECTIONS:
         rc = cli_parse_number("the number of connections", arg, 1, 64, &n, e);
         if (!rc)

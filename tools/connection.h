@@ -22,12 +22,20 @@
       "HTTP authentication to use: basic, digest or ntlm; any of these; or negotiate, which "     \
       "needs a Kerberos ticket in place of a password. Default: any, but no basic over http, "    \
       "where it would show the password to the network.")                                         \
+    X(AWS_SIGV4, "aws-sigv4", "aws_sigv4", "REGION[/SERVICE]",                                    \
+      "Sign requests with AWS Signature Version 4, for buckets of S3 and what is like it. The "    \
+      "keys are taken from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where "  \
+      "there is one, AWS_SESSION_TOKEN. Redirects are not followed then. SERVICE is s3 unless "    \
+      "given.")                                                                                   \
     X(PROXY, "proxy", "proxy", "URL",                                                             \
       "Proxy to use instead of the one in the environment; empty for none.")                      \
     X(IO_TIMEOUT, "io-timeout", "io_timeout", "SECONDS",                                          \
       "Time one read may take in all; past it, the reader gets an I/O error. Default: 60.")                                   \
     X(CONNECT_TIMEOUT, "connect-timeout", "connect_timeout", "SECONDS",                           \
       "Time making a connection may take. Default: 10.")                                          \
+    X(LOW_SPEED, "low-speed", "low_speed", "BYTES[:SECONDS]",                                     \
+      "Give up an attempt at a read, and make another one, when less than BYTES a second have "    \
+      "come for SECONDS. Default: 1024:15.")                                                      \
     X(MAX_CONNECTIONS, "max-connections", "max_connections", "N",                                 \
       "Connections to one server at a time. Default: 4.")                                         \
     X(UNC_MAP, "unc-map", "unc_map", "MAP",                                                       \
