@@ -36,8 +36,12 @@ libsftfetch_a_SOURCES = \
 	fetch/engine.c \
 	fetch/engine.h \
 	fetch/engine_impl.h \
+	fetch/errand.c \
+	fetch/errand.h \
 	fetch/frames.c \
 	fetch/frames.h \
+	fetch/holdoff.c \
+	fetch/holdoff.h \
 	fetch/href.c \
 	fetch/href.h \
 	fetch/http_reply.c \
@@ -51,6 +55,14 @@ libsftfetch_a_SOURCES = \
 	fetch/localpath.c \
 	fetch/open.c \
 	fetch/open.h \
+	fetch/origin.c \
+	fetch/origin.h \
+	fetch/origin_connect.c \
+	fetch/origin_impl.h \
+	fetch/origin_loop.c \
+	fetch/origin_read.c \
+	fetch/origin_settings.c \
+	fetch/origin_site.c \
 	fetch/place.c \
 	fetch/place.h \
 	fetch/request.c \

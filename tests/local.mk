@@ -78,11 +78,13 @@ unit_tests = \
 	tests/test-engine-remote \
 	tests/test-engine-threads \
 	tests/test-err \
+	tests/test-errand \
 	tests/test-exitcode \
 	tests/test-fd-cache \
 	tests/test-fold \
 	tests/test-frames \
 	tests/test-guid \
+	tests/test-holdoff \
 	tests/test-href \
 	tests/test-http-reply \
 	tests/test-http-url \
@@ -93,6 +95,9 @@ unit_tests = \
 	tests/test-manifest \
 	tests/test-marker \
 	tests/test-open \
+	tests/test-origin \
+	tests/test-origin-place \
+	tests/test-origin-threads \
 	tests/test-osd \
 	tests/test-overlay-move \
 	tests/test-overlay-faults \
@@ -477,6 +482,29 @@ tests_test_timers_SOURCES = tests/test-timers.c tests/unit.h
 tests_test_http_url_CPPFLAGS = $(unit_cppflags)
 tests_test_http_url_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
 tests_test_http_url_SOURCES = tests/test-http-url.c tests/unit.h
+
+tests_test_errand_CPPFLAGS = $(unit_cppflags)
+tests_test_errand_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_errand_SOURCES = tests/test-errand.c tests/unit.h
+
+tests_test_holdoff_CPPFLAGS = $(unit_cppflags)
+tests_test_holdoff_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_holdoff_SOURCES = tests/test-holdoff.c tests/unit.h
+
+# Origins over places that do what a test says.
+fake_place_sources = tests/fake_place.c tests/fake_place.h tests/unit.h
+
+tests_test_origin_CPPFLAGS = $(unit_cppflags)
+tests_test_origin_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_origin_SOURCES = tests/test-origin.c $(fake_place_sources)
+
+tests_test_origin_place_CPPFLAGS = $(unit_cppflags)
+tests_test_origin_place_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_origin_place_SOURCES = tests/test-origin-place.c $(fake_place_sources)
+
+tests_test_origin_threads_CPPFLAGS = $(unit_cppflags)
+tests_test_origin_threads_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_origin_threads_SOURCES = tests/test-origin-threads.c $(fake_place_sources)
 
 # Opens and reads URLs for the scripts tests/it-02*-http*.sh.
 check_PROGRAMS += tests/http-check
