@@ -10,10 +10,25 @@ libsftvfs_a_SOURCES = \
 	fs/alias.h \
 	fs/caller.c \
 	fs/caller.h \
+	fs/control.c \
+	fs/control.h \
+	fs/control_client.c \
+	fs/control_client.h \
+	fs/control_commands.c \
+	fs/control_commands.h \
+	fs/control_rows.c \
+	fs/control_rows.h \
+	fs/control_state.c \
+	fs/control_state.h \
+	fs/control_wire.c \
+	fs/control_wire.h \
+	fs/counters.h \
 	fs/directory.c \
 	fs/directory.h \
 	fs/forgetter.c \
 	fs/forgetter.h \
+	fs/fuse_connection.c \
+	fs/fuse_connection.h \
 	fs/mount.c \
 	fs/mount.h \
 	fs/mount_table.c \
@@ -38,13 +53,18 @@ libsftvfs_a_SOURCES = \
 	fs/readahead.h \
 	fs/record.c \
 	fs/record.h \
+	fs/runtime_base.c \
+	fs/runtime_base.h \
 	fs/session_io.c \
 	fs/session_io.h \
 	fs/stream.c \
 	fs/stream.h \
+	fs/unmount.c \
 	fs/vfs.h \
 	$(NULL)
 endif
+
+EXTRA_DIST += fs/control-protocol.md
 
 LIBSFTVFS = libsftvfs.a $(LIBSFTOVERLAY) $(FUSE_LIBS)
 

@@ -18,10 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "fs/attr.h"
+#include "fs/control.h"
 #include "fs/directory.h"
 #include "fs/forgetter.h"
+#include "fs/mount_table.h"
 #include "fs/overlay_ops.h"
 #include "fs/overlay_write.h"
 #include "fs/parked.h"
@@ -287,6 +290,37 @@ static void end_threads(struct vfs *v)
     free(buf.mem);
 }
 
+/* Makes the mount findable for `sftfs ctl`. Without a socket it is served all the same. */
+static void start_control(struct vfs *v)
+{
+    const struct mount_options *o = v->options;
+    struct mount_identity id;
+    struct timespec now;
+    struct err e = { 0 };
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    v->told = (struct control_parts){
+        .package = v->package,
+        .engine = v->engine,
+        .source = o->source,
+        .counters = &v->counters,
+        .mountpoint = o->mountpoint,
+        .source_name = o->fsname && *o->fsname ? o->fsname : "sftfs",
+        .overlay = o->overlay,
+        .read_only = o->read_only,
+        .started_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+    };
+    int rc = mount_table_identify(o->mountpoint, &id, &e);
+    if (!rc) {
+        v->told.connection = id.connection;
+        (void)snprintf(v->told.device, sizeof v->told.device, "%s", id.device);
+        mount_identity_free(&id);
+        rc = control_start(&v->told, &v->control, &e);
+    }
+    if (rc)
+        log_warning(FS_LOG, "no control socket: %s", e.text);
+}
+
 static int session_run(struct vfs *v, struct err *e)
 {
     const struct mount_options *o = v->options;
@@ -323,10 +357,12 @@ static int session_run(struct vfs *v, struct err *e)
     if (v->overlay)
         (void)signal(SIGXFSZ, SIG_IGN);
     readahead_raise(o);
+    start_control(v);
     rc = serve(v, e);
     end_threads(v);
     writer_stop(v->writer);
     parked_drain(v); /* the pusher is freed after it: completions tell it of files read */
+    control_stop(v->control);
     fuse_session_unmount(v->session);
 out_signals:
     fuse_remove_signal_handlers(v->session);

@@ -15,6 +15,7 @@
 #include "src/package.h"
 
 struct overlay; /* fs/overlay/overlay.h */
+struct source;  /* fetch/source.h */
 
 struct mount_options {
     const char *mountpoint;  /* absolute */
@@ -38,6 +39,7 @@ struct mount_options {
     struct overlay *overlay; /* the user's changes; NULL: the package alone. Borrowed, to be closed
                                 after mount_run() */
     bool read_only;          /* nothing may be changed; without an overlay nothing can */
+    struct source *source;   /* whose numbers the control socket tells, or NULL. Borrowed */
 };
 
 /*
@@ -53,8 +55,8 @@ int mount_run(const struct package *package, struct engine *engine,
 /* Whether PATH is a mount of ours, dead or alive, by the mount table alone: never blocks. */
 bool mount_is_ours(const char *path);
 
-/* Whether PATH is a mount of ours whose daemon is gone. Asks with statfs(2), which a living daemon
- * answers without I/O. */
+/* Whether PATH is a mount of ours whose daemon is gone. One that is there and does not answer is not
+ * gone; this does not wait for it. */
 bool mount_is_dead(const char *path);
 
 /* One mount of type fuse.sftfs, from /proc/self/mountinfo. */

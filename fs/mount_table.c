@@ -1,29 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Mounts of type fuse.sftfs: finding, listing and unmounting them. Implements the second half of
- * mount.h and mount_table.h. Nothing here walks into a mount, so that it works on a stuck one.
+ * Mounts of type fuse.sftfs: finding and listing them. Implements mount_table.h and a part of mount.h.
+ * Nothing here walks into a mount, so that it works on a stuck one.
  */
 #include "config.h"
 
 #include "fs/mount_table.h"
 
-#include <fcntl.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
 
 #include "fs/mount.h"
 
 #define OUR_TYPE "fuse.sftfs"
 
 enum { LINKS_MAX = 16 };
-
-extern char **environ;
 
 /* Undoes the octal escapes (\040 and the like) in place. */
 static void unescape(char *s)
@@ -57,11 +50,25 @@ bool mount_table_parse(char *line, struct mount_line *out)
     char *source = type ? strtok_r(NULL, " \n", &save) : NULL;
     if (!source)
         return false;
+    const char *options = strtok_r(NULL, " \n", &save);
     unescape(field[4]);
     unescape(source);
     *out = (struct mount_line){ .device = field[2], .mountpoint = field[4], .type = type,
-                                .source = source, .ours = !strcmp(type, OUR_TYPE) };
+                                .source = source, .options = options ? options : "",
+                                .ours = !strcmp(type, OUR_TYPE) };
     return true;
+}
+
+uid_t mount_table_user(const char *options)
+{
+    static const char key[] = "user_id=";
+
+    for (const char *p = options; p; p = strchr(p, ',')) {
+        p += *p == ',';
+        if (!strncmp(p, key, sizeof key - 1))
+            return (uid_t)strtoul(p + sizeof key - 1, NULL, 10);
+    }
+    return (uid_t)-1;
 }
 
 int mount_table_each(FILE *table, int (*each)(const struct mount_line *line, void *arg), void *arg)
@@ -174,6 +181,57 @@ static char *find_ours(const char *path, char *device, size_t size)
     return NULL;
 }
 
+struct identity_search {
+    const char *path;
+    struct mount_identity *out;
+};
+
+static int note_identity(const struct mount_line *line, void *arg)
+{
+    struct identity_search *s = arg;
+    unsigned major, minor;
+
+    if (strcmp(line->mountpoint, s->path) != 0)
+        return 0;
+    mount_identity_free(s->out);
+    if (!line->ours || sscanf(line->device, "%u:%u", &major, &minor) != 2)
+        return 0;
+    (void)snprintf(s->out->device, sizeof s->out->device, "%u:%u", major, minor);
+    s->out->connection = (unsigned long)major << 20 | minor; /* as the kernel writes its own */
+    s->out->uid = mount_table_user(line->options);
+    s->out->mountpoint = strdup(line->mountpoint);
+    s->out->source = strdup(line->source);
+    return s->out->mountpoint && s->out->source ? 0 : -ENOMEM;
+}
+
+int mount_table_identify(const char *path, struct mount_identity *out, struct err *e)
+{
+    char device[32];
+    auto_free char *full = find_ours(path, device, sizeof device);
+    struct identity_search s = { .path = full, .out = out };
+
+    *out = (struct mount_identity){ .uid = (uid_t)-1 };
+    FILE *table = full ? open_table() : NULL;
+    if (table) {
+        int rc = mount_table_each(table, note_identity, &s);
+        (void)fclose(table); /* only read from */
+        if (rc) {
+            mount_identity_free(out);
+            return err_nomem(e);
+        }
+    }
+    if (!out->mountpoint)
+        return err_set(e, ERR_NOT_FOUND, "%s: no package is mounted here", path);
+    return 0;
+}
+
+void mount_identity_free(struct mount_identity *id)
+{
+    free(id->mountpoint);
+    free(id->source);
+    *id = (struct mount_identity){ .uid = (uid_t)-1 };
+}
+
 bool mount_table_device(const char *path, char *out, size_t size)
 {
     auto_free char *full = find_ours(path, out, size);
@@ -184,12 +242,6 @@ bool mount_is_ours(const char *path)
 {
     char device[32];
     return mount_table_device(path, device, sizeof device);
-}
-
-bool mount_is_dead(const char *path)
-{
-    struct statfs st;
-    return mount_is_ours(path) && statfs(path, &st) < 0 && errno == ENOTCONN;
 }
 
 struct listing {
@@ -240,47 +292,4 @@ void mount_list_free(struct mount_entry *entries, size_t count)
         free(entries[i].fsname);
     }
     free(entries);
-}
-
-/* Runs fusermount3; its own message goes to our stderr. */
-static int run_fusermount(const char *path, bool lazy, struct err *e)
-{
-    char program[] = "fusermount3", unmount[] = "-u", detach[] = "-z", end[] = "--";
-    auto_free char *copy = strdup(path);
-    char *argv[] = { program, unmount, lazy ? detach : end, lazy ? end : copy, lazy ? copy : NULL,
-                     NULL };
-    pid_t child;
-    int status;
-
-    if (!copy)
-        return err_nomem(e);
-    int rc = posix_spawnp(&child, program, NULL, NULL, argv, environ);
-    if (rc) {
-        errno = rc;
-        return err_sys(e, "cannot run fusermount3 to unmount %s", path);
-    }
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return err_sys(e, "waiting for fusermount3");
-    if (!WIFEXITED(status) || WEXITSTATUS(status))
-        return err_set(e, ERR_BUSY, "%s was not unmounted%s", path,
-                       lazy ? "" : "; is a program still using it? --lazy detaches it anyway");
-    return 0;
-}
-
-int mount_unmount(const char *path, bool lazy, struct err *e)
-{
-    char device[32];
-    auto_free char *full = find_ours(path, device, sizeof device);
-
-    if (!full)
-        return err_set(e, ERR_NOT_FOUND, "%s: no package is mounted here", path);
-    if (geteuid() != 0)
-        return run_fusermount(full, lazy, e);
-    if (umount2(full, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
-        return 0;
-    if (errno == EBUSY)
-        return err_set(e, ERR_BUSY, "%s is in use; end the programs that use it, or detach it "
-                       "with --lazy", path);
-    return err_sys(e, "unmounting %s", path);
 }

@@ -28,6 +28,8 @@ void overlay_reply_error(fuse_req_t req, uint64_t id, const char *what, int rc)
     struct vfs *v = vfs_of(req);
     unsigned suppressed;
 
+    if (rc == -EIO)
+        counters_io_error(&v->counters, ERR_SYSTEM);
     if (rc == -EIO && log_limit_allows(&limit, &suppressed)) {
         char *path = overlay_shown_path(v->overlay, id);
         log_error(FS_LOG, "%s \"%s\" failed in the overlay: %s; suppressed=%u", what,

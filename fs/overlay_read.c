@@ -71,6 +71,8 @@ static void on_lower(struct vfs *v, fuse_req_t req, void *arg, int status, const
 {
     struct mixed *m = arg;
 
+    if (status >= 0)
+        counter_add(&v->counters.read_bytes, len);
     if (status < 0) {
         read_reply_failure(v, req, m->lower, "read", e);
         free(m);

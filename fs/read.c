@@ -43,13 +43,15 @@ void read_reply_failure(struct vfs *v, fuse_req_t req, uint32_t index, const cha
         return;
     }
     /* Wine knows EIO as "device not ready" and takes anything unusual for a bug in itself. */
+    counters_io_error(&v->counters, kind);
     read_log_failure(v, index, what, e);
     fuse_reply_err(req, EIO);
 }
 
-/* Reading to the end of a file is what the pusher wants to know of. */
+/* A program has been given SPAN. Reading to the end of a file is what the pusher wants to know of. */
 static void note_read(struct vfs *v, uint32_t index, const struct read_span *span)
 {
+    counter_add(&v->counters.read_bytes, span->len);
     if (span->off + span->len == package_node(v->package, index)->size)
         push_after_read(v->pusher, index);
 }

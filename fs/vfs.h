@@ -17,6 +17,8 @@
 
 #include "fetch/engine.h"
 #include "fs/attr.h"
+#include "fs/control_rows.h"
+#include "fs/counters.h"
 #include "fs/mount.h"
 #include "src/package.h"
 
@@ -27,6 +29,7 @@
 #define FS_LOG "fs"
 
 struct alias_table;
+struct control;
 struct forgetter;
 struct parked_list;
 struct pusher;
@@ -57,6 +60,9 @@ struct vfs {
     struct forgetter *forgetter;  /* NULL unless the kernel is told name by name */
     struct writer *writer;        /* of the overlay */
     struct session_io io;
+    struct counters counters;
+    struct control_parts told;    /* what the mount tells of itself; filled when it is mounted */
+    struct control *control;      /* NULL: there is no socket */
     void (*ready)(void *arg);
     void *ready_arg;
 };

@@ -30,6 +30,8 @@ libsft_a_SOURCES = \
 	src/launch_list.h \
 	src/log.c \
 	src/log.h \
+	src/log_ring.c \
+	src/log_ring.h \
 	src/manifest.c \
 	src/manifest.h \
 	src/osd.c \
@@ -45,6 +47,8 @@ libsft_a_SOURCES = \
 	src/package_private.h \
 	src/pool.c \
 	src/pool.h \
+	src/redact.c \
+	src/redact.h \
 	src/sft_describe.c \
 	src/sft_hash.c \
 	src/sft_hash.h \

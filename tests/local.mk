@@ -137,6 +137,9 @@ if WITH_FUSE
 fs_unit_tests = \
 	tests/test-alias \
 	tests/test-caller \
+	tests/test-control-state \
+	tests/test-control-wire \
+	tests/test-ctl-show \
 	tests/test-mount-table \
 	tests/test-record \
 	tests/test-stream \
@@ -284,6 +287,18 @@ tests_test_mount_table_CPPFLAGS = $(unit_cppflags)
 tests_test_mount_table_LDADD = libsftvfs.a $(unit_ldadd)
 tests_test_mount_table_SOURCES = tests/test-mount-table.c tests/unit.h
 
+tests_test_control_state_CPPFLAGS = $(unit_cppflags)
+tests_test_control_state_LDADD = libsftvfs.a $(unit_ldadd)
+tests_test_control_state_SOURCES = tests/test-control-state.c tests/unit.h
+
+tests_test_control_wire_CPPFLAGS = $(unit_cppflags)
+tests_test_control_wire_LDADD = libsftvfs.a $(unit_ldadd)
+tests_test_control_wire_SOURCES = tests/test-control-wire.c tests/unit.h
+
+tests_test_ctl_show_CPPFLAGS = $(unit_cppflags)
+tests_test_ctl_show_LDADD = libsfttools.a libsftvfs.a $(unit_ldadd)
+tests_test_ctl_show_SOURCES = tests/test-ctl-show.c tests/unit.h tools/ctl_show.c
+
 tests_test_caller_CPPFLAGS = $(unit_cppflags)
 tests_test_caller_LDADD = libsftvfs.a $(unit_ldadd)
 tests_test_caller_SOURCES = tests/test-caller.c tests/unit.h
@@ -366,6 +381,9 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz-sigv4 \
 	tests/fuzz/make-seeds \
 	$(NULL)
+if WITH_FUSE
+check_PROGRAMS += tests/fuzz/fuzz-control
+endif
 if FUZZING
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_ldadd = $(LIBSFT)
@@ -386,6 +404,11 @@ tests_fuzz_fuzz_dsft_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_dsft_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_dsft_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_dsft_SOURCES = tests/fuzz/fuzz-dsft.c tests/fuzz/fuzz.h
+
+tests_fuzz_fuzz_control_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_control_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_control_LDADD = libsftvfs.a $(fuzz_ldadd)
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz-control.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_href_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_href_LDFLAGS = $(fuzz_ldflags)

@@ -54,7 +54,7 @@ check() { # check PAGE PROGRAM [SUBCOMMAND]: after render PAGE
     "$@" --help >"$T/help" 2>"$T/err" || fail "$* --help: exit status $?"
     [ ! -s "$T/err" ] || fail "$* --help writes to stderr"
     sed '/^Exit codes:/,$d' "$T/help" | names | sort -u >"$T/in-help"
-    section "$T/text" OPTIONS "${2:+sft $2}" | names | sort -u >"$T/in-man"
+    section "$T/text" OPTIONS "${2:+${1#./} $2}" | names | sort -u >"$T/in-man"
     [ -s "$T/in-help" ] || fail "$* --help names no options"
     diff "$T/in-help" "$T/in-man" >"$T/diff" || { fail "$*: --help (<) and $page (>) differ"; cat "$T/diff"; }
     section "$T/text" SYNOPSIS | flat >"$T/synopsis"
@@ -91,6 +91,8 @@ if [ -f tools/sftfs.1 ]; then
         check tools/$program.1 ./$program
         version ./$program
     done
+    render tools/sftfs-ctl.1
+    check tools/sftfs-ctl.1 ./sftfs ctl
     render tools/mount.fuse.sftfs.8
     check tools/mount.fuse.sftfs.8 ./mount.fuse.sftfs
 fi

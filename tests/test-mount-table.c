@@ -30,6 +30,22 @@ static void parse_takes_a_line_apart(void)
     CU_ASSERT_TRUE(m.ours);
 }
 
+static void parse_gives_the_options_of_the_file_system(void)
+{
+    struct mount_line m;
+    char copy[512];
+
+    CU_ASSERT_TRUE_FATAL(parse("1 2 0:5 / /a rw - fuse.sftfs s ro,user_id=1000,group_id=5\n", copy,
+                               sizeof copy, &m));
+    CU_ASSERT_STRING_EQUAL(m.options, "ro,user_id=1000,group_id=5");
+    CU_ASSERT_EQUAL(mount_table_user(m.options), 1000);
+    CU_ASSERT_TRUE_FATAL(parse("1 2 0:5 / /a rw - fuse.sftfs s\n", copy, sizeof copy, &m));
+    CU_ASSERT_STRING_EQUAL(m.options, "");
+    CU_ASSERT_EQUAL(mount_table_user(m.options), (uid_t)-1);
+    CU_ASSERT_EQUAL(mount_table_user("user_id=7"), 7);
+    CU_ASSERT_EQUAL(mount_table_user("ro,xuser_id=7"), (uid_t)-1);
+}
+
 static void parse_takes_any_number_of_tags(void)
 {
     struct mount_line m;
@@ -168,6 +184,7 @@ static void each_passes_over_nonsense_and_ends_when_told(void)
 
 UNIT_MAIN("mount-table",
           TEST(parse_takes_a_line_apart),
+          TEST(parse_gives_the_options_of_the_file_system),
           TEST(parse_takes_any_number_of_tags),
           TEST(parse_undoes_octal_escapes),
           TEST(parse_undoes_an_escape_once),

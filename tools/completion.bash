@@ -30,6 +30,15 @@ _sftfs_complete() {
             mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
             return
         fi
+    elif [[ ${program##*/} == sftfs && ${COMP_WORDS[1]} == ctl && COMP_CWORD -gt 1 ]]; then
+        command+=(ctl)
+        if ((COMP_CWORD == 3)) && [[ $current != -* ]]; then
+            local commands
+            commands=$("$program" ctl --help 2>/dev/null |
+                sed -n 's/^\(Usage:\|  or: \) sftfs ctl MOUNTPOINT \([a-z]*\).*/\2/p')
+            mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
+            return
+        fi
     elif [[ $previous == -o || $previous == --options ]]; then
         local done_part=${current%"${current##*,}"}
         mapfile -t COMPREPLY < <(compgen -P "$done_part" -W "$(_sftfs_suboptions "$program")" -- \

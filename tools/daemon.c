@@ -74,8 +74,10 @@ enum exitcode daemon_run(const char *program, bool foreground, bool print, daemo
     pid_t child;
 
     (void)signal(SIGPIPE, SIG_IGN); /* a lost connection is an error of one read */
-    if (foreground)
+    if (foreground) {
+        log_set_sink(log_to_stderr_with_time);
         return body(&d, arg);
+    }
     (void)signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would take the exit code away */
     if (fflush(stdout) || pipe2(channel, O_CLOEXEC) || (child = fork()) < 0) {
         (void)fprintf(stderr, "%s: cannot start the daemon: %s\n", program, strerror(errno));

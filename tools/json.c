@@ -17,24 +17,15 @@ struct json json_begin(FILE *out)
     return (struct json){ .out = out };
 }
 
+struct json json_begin_line(FILE *out)
+{
+    return (struct json){ .out = out, .one_line = true };
+}
+
 int json_end(struct json *j)
 {
     (void)fputc('\n', j->out);
     return fflush(j->out) || ferror(j->out) ? -EIO : 0;
-}
-
-/* Length of the valid UTF-8 sequence at S (NUL-terminated), or 0. */
-static size_t utf8_len(const unsigned char *s)
-{
-    size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
-
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((n == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))) ||
-        (n == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))))
-        return 0;
-    return n;
 }
 
 static void quoted(FILE *out, const char *text)
@@ -43,7 +34,7 @@ static void quoted(FILE *out, const char *text)
 
     (void)fputc('"', out);
     while (*s) {
-        size_t n = utf8_len(s);
+        size_t n = text_utf8_len(s);
 
         if (*s == '"' || *s == '\\')
             (void)fprintf(out, "\\%c", *s);
@@ -65,14 +56,15 @@ static void quoted(FILE *out, const char *text)
 /* Deep levels are not moved further right, or a deep tree would be mostly spaces. */
 static void indent(struct json *j)
 {
-    (void)fprintf(j->out, "\n%*s", (int)(2 * (j->depth < 20 ? j->depth : 20)), "");
+    if (!j->one_line)
+        (void)fprintf(j->out, "\n%*s", (int)(2 * (j->depth < 20 ? j->depth : 20)), "");
 }
 
 static void lead(struct json *j, const char *key)
 {
     if (j->depth) {
         if (j->has_member)
-            (void)fputc(',', j->out);
+            (void)fputs(j->one_line ? ", " : ",", j->out);
         j->has_member = true;
         indent(j);
     }

@@ -27,9 +27,13 @@ struct json {
     FILE *out;
     unsigned depth;
     bool has_member; /* the innermost object or array has one */
+    bool one_line;
 };
 
 struct json json_begin(FILE *out);
+
+/* For a stream of values, one a line. */
+struct json json_begin_line(FILE *out);
 
 /* Newline and flush. 0, or -EIO when anything could not be written (report_finish() looks too). */
 int json_end(struct json *j);

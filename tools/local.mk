@@ -117,7 +117,18 @@ mount_sources = \
 bin_PROGRAMS += sftfs
 sftfs_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
 sftfs_LDADD = libsfttools.a $(LIBSFTVFS) $(LIBSFTFETCH) $(LIBSFT)
-sftfs_SOURCES = $(mount_sources) tools/sftfs.c
+sftfs_SOURCES = \
+	$(mount_sources) \
+	tools/ctl_common.h \
+	tools/ctl_end.c \
+	tools/ctl_show.c \
+	tools/ctl_show.h \
+	tools/runtime_dir.c \
+	tools/runtime_dir.h \
+	tools/sftfs.c \
+	tools/sftfs_ctl.c \
+	tools/sftfs_ctl.h \
+	$(NULL)
 
 bin_PROGRAMS += sftmount
 sftmount_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
@@ -144,6 +155,7 @@ EXTRA_DIST += \
 	tools/man-fill.sh \
 	tools/mount.fuse.sftfs.8.in \
 	tools/sft.1.in \
+	tools/sftfs-ctl.1.in \
 	tools/sftfs.1.in \
 	tools/sftmount.1.in \
 	$(NULL)
@@ -161,16 +173,20 @@ tools/sft.1: tools/sft.1.in tools/man-fill.sh sft$(EXEEXT)
 if WITH_FUSE
 nodist_man_MANS += \
 	tools/mount.fuse.sftfs.8 \
+	tools/sftfs-ctl.1 \
 	tools/sftfs.1 \
 	tools/sftmount.1 \
 	$(NULL)
 CLEANFILES += \
 	mount.fuse.sftfs \
 	tools/mount.fuse.sftfs.8 tools/mount.fuse.sftfs.8.tmp \
+	tools/sftfs-ctl.1 tools/sftfs-ctl.1.tmp \
 	tools/sftfs.1 tools/sftfs.1.tmp \
 	tools/sftmount.1 tools/sftmount.1.tmp \
 	$(NULL)
 tools/sftfs.1: tools/sftfs.1.in tools/man-fill.sh sftfs$(EXEEXT)
+	$(AM_V_GEN)program=./sftfs$(EXEEXT) && $(fill_man)
+tools/sftfs-ctl.1: tools/sftfs-ctl.1.in tools/man-fill.sh sftfs$(EXEEXT)
 	$(AM_V_GEN)program=./sftfs$(EXEEXT) && $(fill_man)
 tools/sftmount.1: tools/sftmount.1.in tools/man-fill.sh sftmount$(EXEEXT)
 	$(AM_V_GEN)program=./sftmount$(EXEEXT) && $(fill_man)

@@ -123,6 +123,7 @@ enum exitcode mount_serve(struct mount_setup *s, struct daemon *d, const char *l
         s->mount.mountpoint = w.mountpoint;
         s->mount.fsname = w.fsname;
         s->mount.fuse_options = s->fuse_options;
+        s->mount.source = w.source;
         rc = mount_run(w.package, w.engine, &s->mount, ready, &w, &e);
     }
     mount_overlay_close(&w.overlay);

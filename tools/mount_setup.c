@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/log.h"
+
 enum {
     OPT_UID = CLI_ID_MOUNT,
     OPT_GID,
@@ -20,6 +22,7 @@ enum {
     OPT_DECODERS,
     OPT_NO_PUSH,
     OPT_NO_CASEFOLD_FLAG,
+    OPT_LOGLEVEL,
     OPT_OVERLAY,
     OPT_OLD_VERSION,
     OPT_RECORD,
@@ -74,6 +77,10 @@ const struct cli_option mount_suboptions[] = {
       "slower. FILE is complete when it is unmounted, and usable before; an older recording there is "
       "replaced.",
       OPT_RECORD },
+    { "loglevel", 0, "LEVEL",
+      "How much is logged: error, warning, info (the default) or debug. 'sftfs ctl' changes it while "
+      "the package is mounted.",
+      OPT_LOGLEVEL },
     { NULL, 0, NULL, NULL, 0 },
 };
 
@@ -191,6 +198,17 @@ static int pass_to_fuse(struct mount_setup *s, const char *name, struct err *e)
     return 0;
 }
 
+static int set_log_level(const char *value, struct err *e)
+{
+    enum log_level level;
+
+    if (!log_level_parse(value, &level))
+        return err_set(e, ERR_INVALID, "loglevel must be error, warning, info or debug, not '%s'",
+                       value);
+    log_set_level(level);
+    return 0;
+}
+
 /* PATH as it is from anywhere, since a daemon changes its directory. Caller frees. */
 static int absolute(const char *what, const char *path, char **out, struct err *e)
 {
@@ -263,6 +281,8 @@ static int apply(struct mount_setup *s, const struct cli_option *o, const char *
     case OPT_NO_CASEFOLD_FLAG:
         s->mount.casefold_flag = false;
         return 0;
+    case OPT_LOGLEVEL:
+        return set_log_level(value, e);
     case OPT_OVERLAY:
         return mount_setup_overlay(s, value, e);
     case OPT_OLD_VERSION:

@@ -8,39 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fs/runtime_base.h"
+
 enum { NAME_BYTES = 64, GUID_CHARS = 8 };
-
-static char *base_dir(void)
-{
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    char *out;
-    int n;
-
-    if (runtime && runtime[0] == '/')
-        n = asprintf(&out, "%s/sftfs", runtime);
-    else
-        n = asprintf(&out, "/tmp/sftfs-%lu", (unsigned long)getuid());
-    return n < 0 ? NULL : out;
-}
-
-/* Makes the directory, or sees to it that one that exists is ours alone. */
-static int own_dir(const char *path, struct err *e)
-{
-    struct stat st;
-
-    if (!mkdir(path, 0700))
-        return 0;
-    if (errno != EEXIST)
-        return err_sys(e, "%s", path);
-    if (lstat(path, &st))
-        return err_sys(e, "%s", path);
-    if (!S_ISDIR(st.st_mode) || st.st_uid != getuid() || (st.st_mode & 077))
-        return err_set(e, ERR_DENIED,
-                       "%s: must be a directory of yours with mode 0700; remove it, or name a "
-                       "mount point",
-                       path);
-    return 0;
-}
 
 /* A name that needs no quoting in a shell; letters beyond ASCII stay. */
 static void plain_name(const char *name, char out[NAME_BYTES + 1])
@@ -66,22 +36,17 @@ static void plain_name(const char *name, char out[NAME_BYTES + 1])
 
 int runtime_dir_make(const char *name, const struct guid *guid, char **out, struct err *e)
 {
-    auto_free char *base = base_dir(), *real = NULL;
+    auto_free char *base = NULL;
     char plain[NAME_BYTES + 1], text[GUID_TEXT_SIZE];
     int rc;
 
     *out = NULL;
-    if (!base)
-        return err_nomem(e);
-    rc = own_dir(base, e);
+    rc = runtime_base_make(&base, e);
     if (rc)
         return rc;
-    real = realpath(base, NULL); /* as the mount table shows it */
-    if (!real)
-        return err_sys(e, "%s", base);
     plain_name(name, plain);
     guid_format(guid, text);
-    if (asprintf(out, "%s/%s-%.*s", real, plain, GUID_CHARS, text) < 0) {
+    if (asprintf(out, "%s/%s-%.*s", base, plain, GUID_CHARS, text) < 0) {
         *out = NULL;
         return err_nomem(e);
     }
@@ -95,9 +60,9 @@ int runtime_dir_make(const char *name, const struct guid *guid, char **out, stru
 
 void runtime_dir_remove(const char *path)
 {
-    auto_free char *base = base_dir(), *real = base ? realpath(base, NULL) : NULL;
-    size_t len = real ? strlen(real) : 0;
+    auto_free char *base = runtime_base_find();
+    size_t len = base ? strlen(base) : 0;
 
-    if (len && !strncmp(path, real, len) && path[len] == '/' && !strchr(path + len + 1, '/'))
+    if (len && !strncmp(path, base, len) && path[len] == '/' && !strchr(path + len + 1, '/'))
         (void)rmdir(path); /* not empty or gone already: fine */
 }

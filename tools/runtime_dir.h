@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Mount points that sftmount makes: $XDG_RUNTIME_DIR/sftfs/NAME-GUID8, or /tmp/sftfs-UID/NAME-GUID8
- * when there is no runtime directory. The directory above is the user's own and closed to others,
- * which is checked: /tmp belongs to everybody.
+ * Mount points that sftmount makes: NAME-GUID8 in the user's directory for such things
+ * (fs/runtime_base.h).
  */
 #ifndef TOOLS_RUNTIME_DIR_H
 #define TOOLS_RUNTIME_DIR_H

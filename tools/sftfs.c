@@ -13,6 +13,7 @@
 #include "fs/overlay/crash_point.h"
 #include "src/log.h"
 #include "tools/mount_common.h"
+#include "tools/sftfs_ctl.h"
 
 enum {
     OPT_OPTIONS = CLI_ID_OWN,
@@ -44,14 +45,19 @@ static const struct cli_group groups[] = {
     MOUNT_GROUPS,
     { NULL, CLI_STYLE_LONG, NULL },
 };
-static const char *const synopsis[] = { "[OPTION]... SOURCE MOUNTPOINT", NULL };
+static const char *const synopsis[] = {
+    "[OPTION]... SOURCE MOUNTPOINT",
+    "ctl MOUNTPOINT COMMAND [OPTION]...",
+    NULL,
+};
 static const struct cli_command command = {
     .name = "sftfs",
     .synopsis = synopsis,
     .summary = "Mounts an App-V package (SFT) from a file or a URL.",
     .description = "Returns when the mount is usable; the daemon goes on in the background until "
                    "it is unmounted (sftmount -u MOUNTPOINT, umount, fusermount3 -u) or gets "
-                   "SIGTERM.",
+                   "SIGTERM. 'sftfs ctl' asks it how it is and gives it orders; see 'sftfs ctl "
+                   "--help'.",
     .groups = groups,
 };
 
@@ -184,6 +190,8 @@ int main(int argc, char **argv)
     if (lists_crash_points(argc, argv))
         return EXITCODE_OK;
     (void)setlocale(LC_CTYPE, "");
+    if (!helper && argc > 1 && !strcmp(argv[1], "ctl"))
+        return sftfs_ctl(argc - 1, argv + 1);
     mount_setup_init(&f.setup, "sftfs");
     status = run(&f, helper ? &helper_command : &command, argc, argv);
     mount_setup_free(&f.setup);

@@ -43,3 +43,16 @@ void text_put(FILE *out, const char *text)
     for (; *text; text++)
         (void)fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
 }
+
+size_t text_utf8_len(const unsigned char *s)
+{
+    size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((n == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))) ||
+        (n == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))))
+        return 0;
+    return n;
+}

@@ -23,4 +23,7 @@ void text_size(uint64_t bytes, char out[TEXT_SIZE_SIZE]);
 /* TEXT with control characters replaced by '?' when OUT is a terminal, verbatim otherwise. */
 void text_put(FILE *out, const char *text);
 
+/* Length of the valid UTF-8 sequence at S (NUL-terminated, not at its end), or 0. */
+size_t text_utf8_len(const unsigned char *s);
+
 #endif
