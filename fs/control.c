@@ -32,7 +32,7 @@ enum {
     CLIENTS = 64,
     FOLLOWERS = 48, /* of these, so that there is always room for a question */
     CLIENT_TIMEOUT_MS = 10000,
-    BACKLOG = 32,
+    BACKLOG = 128,
 };
 
 struct client {
@@ -171,18 +171,21 @@ static struct client *find_room(struct control *ctl)
     return silent;
 }
 
+/* Lets in who waits, a few at a time: those who are in are not to wait either. */
 static void welcome(struct control *ctl)
 {
-    struct client *c = find_room(ctl);
-    int fd = c ? accept4(ctl->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
+    for (int i = 0; i < CLIENTS / 2; i++) {
+        struct client *c = find_room(ctl);
+        int fd = c ? accept4(ctl->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
 
-    if (fd < 0)
-        return;
-    if (c->fd >= 0)
-        let_go(c);
-    *c = (struct client){ .fd = fd,
-                          .denied = !is_allowed(fd),
-                          .patience_ms = now_ms() + CLIENT_TIMEOUT_MS };
+        if (fd < 0)
+            return;
+        if (c->fd >= 0)
+            let_go(c);
+        *c = (struct client){ .fd = fd,
+                              .denied = !is_allowed(fd),
+                              .patience_ms = now_ms() + CLIENT_TIMEOUT_MS };
+    }
 }
 
 /* ---- the thread ---- */

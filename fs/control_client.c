@@ -16,6 +16,8 @@
 
 #include "fs/runtime_base.h"
 
+enum { CONNECT_TRIES = 50, CONNECT_STEP_MS = 20 };
+
 /* ---- finding the socket ---- */
 
 /* The other side must be the user whom the mount table names; a socket can be put anywhere. */
@@ -30,6 +32,21 @@ static bool is_daemon_of(int fd, uid_t uid, pid_t *pid)
     return true;
 }
 
+/* The queue of a daemon that is busy is full for a moment, that of one that is stopped for ever. */
+static int connect_patiently(int fd, const struct sockaddr_un *address)
+{
+    int rc;
+
+    for (int i = 0; i < CONNECT_TRIES; i++) {
+        rc = connect(fd, (const struct sockaddr *)address, sizeof *address);
+        if (!rc || errno != EAGAIN)
+            return rc;
+        (void)poll(NULL, 0, CONNECT_STEP_MS);
+    }
+    errno = EAGAIN;
+    return -1;
+}
+
 static enum control_link_state try_socket(int dir_fd, const char *name, uid_t uid,
                                           struct control_link *out)
 {
@@ -40,8 +57,7 @@ static enum control_link_state try_socket(int dir_fd, const char *name, uid_t ui
     auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return CONTROL_LINK_DENIED;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address)) {
-        /* With its queue full it is there, and does not answer. */
+    if (connect_patiently(fd, &address)) {
         return errno == EAGAIN         ? CONTROL_LINK_OPEN
                : errno == ECONNREFUSED ? CONTROL_LINK_DEAD
                : errno == ENOENT       ? CONTROL_LINK_ABSENT

@@ -27,7 +27,7 @@ struct control_link {
     struct control_process process;  /* the daemon, as far as it is known */
 };
 
-/* Looks for the daemon of mount ID. Never waits. Close with control_link_close(). */
+/* Looks for the daemon of mount ID; waits for a second at most. Close with control_link_close(). */
 void control_link_open(const struct mount_identity *id, struct control_link *out);
 void control_link_close(struct control_link *link);
 

@@ -321,6 +321,19 @@ static void start_control(struct vfs *v)
         log_warning(FS_LOG, "no control socket: %s", e.text);
 }
 
+/* libfuse takes a connection that was aborted for one that is unmounted, and leaves the mount. */
+static void unmount_aborted(const struct vfs *v)
+{
+    struct mount_identity id;
+    struct err e = { 0 };
+
+    if (!*v->told.device || mount_table_identify(v->options->mountpoint, &id, NULL))
+        return;
+    if (!strcmp(id.device, v->told.device) && mount_unmount(v->options->mountpoint, true, &e))
+        log_warning(FS_LOG, "%s", e.text);
+    mount_identity_free(&id);
+}
+
 static int session_run(struct vfs *v, struct err *e)
 {
     const struct mount_options *o = v->options;
@@ -364,6 +377,7 @@ static int session_run(struct vfs *v, struct err *e)
     parked_drain(v); /* the pusher is freed after it: completions tell it of files read */
     control_stop(v->control);
     fuse_session_unmount(v->session);
+    unmount_aborted(v);
 out_signals:
     fuse_remove_signal_handlers(v->session);
 out_session:

@@ -13,8 +13,8 @@ import sys
 
 def connect(path):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    s.settimeout(60)
     s.connect(path)
+    s.settimeout(60)
     return s
 
 

@@ -7,6 +7,10 @@ private_mounts "$0" "$@"
 need_fuse
 requires python3 nginx setpriv fusermount3
 
+# Where no init system has mounted it.
+mountpoint -q /sys/fs/fuse/connections || mount -t fusectl none /sys/fs/fuse/connections ||
+    skip "no /sys/fs/fuse/connections"
+
 clients=$SFTFS_SRC/tests/control-clients.py
 XDG_RUNTIME_DIR=$T/run
 mkdir -m 700 "$XDG_RUNTIME_DIR"
@@ -180,10 +184,13 @@ grep -q SECRET "$T/all" && die "the secret of the URL is shown: $(grep SECRET "$
 expect_text "$T/all" 'p\.sft\?sig='
 
 step "the server is silent and readers hang: ctl answers"
-kill -STOP "$NGINX_PID"
-for worker in $(pgrep -P "$NGINX_PID"); do
-    kill -STOP "$worker"
-done
+signal_nginx() {
+    for worker in $(pgrep -P "$NGINX_PID") "$NGINX_PID"; do
+        kill -s "$1" "$worker" 2>/dev/null
+    done
+}
+at_exit 'signal_nginx CONT'
+signal_nginx STOP
 cat "$m/other.bin" >/dev/null 2>"$T/reader" &
 reader=$!
 reads_wait() {
@@ -202,10 +209,7 @@ wait $reader && die "the reader got bytes from nowhere"
 wait_for 20 not_mounted "$m" || die "still mounted"
 wait_for 20 no_daemon_for "$m" || die "the daemon is still there"
 no_files_left || die "left behind: $(ls "$sockets")"
-for worker in $(pgrep -P "$NGINX_PID"); do
-    kill -CONT "$worker"
-done
-kill -CONT "$NGINX_PID"
+signal_nginx CONT
 
 step "the daemon is stopped: nothing hangs, and it can be got rid of"
 mount_package "$URL/p.sft" "$m"

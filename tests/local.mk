@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/bench/launch_set.py \
 	tests/bench/overlay.py \
 	tests/bench/run.sh \
+	tests/control-clients.py \
 	tests/copy-source.sh \
 	tests/data/configure-summary \
 	tests/fault-proxy.py \
@@ -49,10 +50,12 @@ EXTRA_DIST += \
 	tests/it-055-overlay-model.sh \
 	tests/it-056-overlay-crash.sh \
 	tests/it-057-overlay-programs.sh \
+	tests/it-065-control.sh \
 	tests/wine/settings.c \
 	tests/lib.sh \
 	tests/odd-http-server.py \
 	tests/overlay-checks.py \
+	tests/prometheus-check.py \
 	tests/remount.sh \
 	tests/run.sh \
 	tests/sigv4-server.py \

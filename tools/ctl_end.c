@@ -26,29 +26,22 @@ static enum exitcode done(const struct ctl *c)
     return report_finish(&c->report, EXITCODE_OK);
 }
 
-/* What the daemon has left behind, once it is gone. */
-static void clean(struct ctl *c)
-{
-    struct control_link link;
-
-    control_link_open(&c->id, &link);
-    control_link_clean(&c->id, &link);
-    control_link_close(&link);
-}
-
-/* Ends the daemon if it is known, and waits for that. */
-static void end_daemon(struct ctl *c)
+/* Ends the daemon if it is known, and waits for that. False if it may still be there. */
+static bool end_daemon(const struct ctl *c)
 {
     const struct control_process *p = &c->link.process;
     struct err e = { 0 };
 
-    if (!p->pid || control_process_wait(p, END_MS))
-        return;
-    if (control_process_kill(p, c->id.uid, &e))
+    if (!p->pid)
+        return false;
+    if (control_process_wait(p, END_MS))
+        return true;
+    if (control_process_kill(p, c->id.uid, &e)) {
         report_note(&c->report, "%s", e.text);
-    else if (control_process_wait(p, END_MS))
-        report_note(&c->report, "note: process %ld did not end by itself and was killed",
-                    (long)p->pid);
+        return false;
+    }
+    report_note(&c->report, "note: process %ld did not end by itself and was killed", (long)p->pid);
+    return control_process_wait(p, END_MS);
 }
 
 /* Detaches the mount from the tree, and ends its daemon: what can be done without the kernel's abort,
@@ -59,8 +52,10 @@ static int detach(struct ctl *c, struct err *e)
 
     if (rc && e->kind != ERR_NOT_FOUND) /* the daemon has unmounted it in the meantime */
         return rc;
-    end_daemon(c);
-    clean(c);
+    if (end_daemon(c)) {
+        c->link.state = CONTROL_LINK_DEAD;
+        control_link_clean(&c->id, &c->link); /* it may not have come to that */
+    }
     runtime_dir_remove(c->id.mountpoint);
     return 0;
 }
