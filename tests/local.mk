@@ -7,7 +7,9 @@ EXTRA_DIST += \
 	.ci/run \
 	tests/bench/bench.py \
 	tests/bench/dataset.sh \
+	tests/bench/delayline.c \
 	tests/bench/harness.py \
+	tests/bench/http.py \
 	tests/bench/launch_set.py \
 	tests/bench/overlay.py \
 	tests/bench/run.sh \
@@ -33,6 +35,7 @@ EXTRA_DIST += \
 	tests/it-024-http-sigv4.sh \
 	tests/it-025-http-order.sh \
 	tests/it-026-http-caches.sh \
+	tests/it-027-http-faults.sh \
 	tests/it-030-sft-tools.sh \
 	tests/it-031-sftmount.sh \
 	tests/it-040-mount-local.sh \

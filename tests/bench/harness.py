@@ -65,13 +65,16 @@ def is_mounted(path):
 
 class Mount:
     """A fresh mount of a contender; ready when its root can be listed. COMMAND is a list of
-    arguments in which {img}, {mnt} and {dir} (a directory of this mount's own) are filled in."""
+    arguments in which {img}, {mnt} and {dir} (a directory of this mount's own) are filled in. PREPARE
+    is called just before it, with cold caches."""
 
-    def __init__(self, work, name, source, command):
+    def __init__(self, work, name, source, command, prepare=None):
         self.dir = os.path.join(work, 'run', '%s-%s' % (name, uuid.uuid4().hex[:8]))
         self.mnt, self.value = self.dir + '/mnt', uuid.uuid4().hex
         os.makedirs(self.mnt)
         drop_caches()
+        if prepare:
+            prepare()
         wait_until_quiet()
         log = open(self.dir + '/log', 'wb')
         start = time.perf_counter()
