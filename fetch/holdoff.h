@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * How long a place that failed is left alone: 1 s after the first failure, twice as long after each
- * further one in a row, up to 2 minutes; one that has another object than the one wanted, 10 minutes.
- * Each of them up to a quarter longer or shorter by chance, so that many clients of a server that
- * comes back do not all come back at one moment. Pure: no clock, no random numbers.
+ * further one in a row, up to 2 minutes; 10 minutes, when it has another object than the one wanted
+ * or is of a kind that is not supported. Each of them up to a quarter longer or shorter by chance, so
+ * that many clients of a server that comes back do not all come back at one moment. Pure: no clock,
+ * no random numbers.
  */
 #ifndef FETCH_HOLDOFF_H
 #define FETCH_HOLDOFF_H

@@ -65,6 +65,7 @@ static int new_origin(const struct origin_options *options, size_t head_bytes, s
     if (!o)
         return err_nomem(e);
     o->base.ops = &source_origin_ops;
+    o->base.places = (unsigned)options->count;
     o->head_bytes = head_bytes;
     o->chance = (uint32_t)origin_now_ms() * 2654435761u ^ (uint32_t)getpid() ^
                 (uint32_t)(uintptr_t)o;

@@ -7,7 +7,7 @@
  * when that fails in a way that another place may do better, to the next one, for the bytes that are
  * still missing. All of it within the read's one deadline: while another healthy place is left, a
  * place gets half of the time that is left and is told to fail at once rather than try again; the
- * last one gets all of it. Cancelling, lack of memory and impossible requests are never taken to
+ * last one gets all of it. The time of a LOW read stands still while it stands back. Cancelling, lack of memory and impossible requests are never taken to
  * another place; every other failure is.
  *
  * Health. A place that failed is left alone for a while (fetch/holdoff.h). When that is over, one
@@ -39,6 +39,8 @@ struct origin_options {
     size_t count;                 /* borrowed during origin_open(). 1 to ORIGIN_PLACES_MAX */
     const struct source_options *connection; /* NULL = defaults; opening is honoured */
     bool offline;      /* nobody is asked until origin_set_offline(…, false) */
+    bool impatient;    /* opening asks each place once, and not again until the deadline: the caller can
+                        * go on without */
     bool allow_absent; /* no place need be there now: returns at once, reads go on trying */
     /* With offline or allow_absent: the object, as known from before. */
     uint64_t size;

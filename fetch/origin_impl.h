@@ -40,7 +40,8 @@ struct origin_settings {
     atomic_uint users;
     atomic_uint blocking;             /* threads that read from files */
     struct source_options connection; /* without opening and once */
-    char *texts[8];                   /* those of connection */
+    char *texts[9];                   /* those of connection */
+    bool impatient;
     size_t count;
     char *locations[ORIGIN_PLACES_MAX];
     char *names[ORIGIN_PLACES_MAX];   /* for people: without secrets */

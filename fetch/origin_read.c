@@ -49,17 +49,18 @@ static void note_oldest(struct origin *o)
     atomic_store(&o->oldest_ms, r ? r->begun_ms : 0);
 }
 
+/* How long it took says something if somebody was asked and waited for. */
 static void count(struct origin *o, const struct origin_read *r, int status, const struct err *e)
 {
     uint64_t took = origin_now_ms() - r->begun_ms;
-    unsigned bucket = 0;
 
-    while (bucket < SOURCE_LATENCY_BUCKETS - 1 && took >= UINT64_C(1) << bucket)
-        bucket++;
-    atomic_fetch_add(&o->latency[bucket], 1);
-    if (status && e->kind != ERR_CANCELLED)
-        atomic_fetch_add(&o->errors, 1);
     atomic_fetch_sub(&o->in_flight, 1);
+    if (status && e->kind == ERR_CANCELLED)
+        return;
+    if (status)
+        atomic_fetch_add(&o->errors, 1);
+    if (!status || e->kind != ERR_OFFLINE)
+        atomic_fetch_add(&o->latency[source_latency_bucket(took)], 1);
 }
 
 /* The only way out. E may be NULL when STATUS is 0. */
@@ -242,6 +243,22 @@ static void explain_end(struct origin *o, struct origin_read *r)
                             o->settings->names[r->site], (unsigned)(r->limit_ms - r->asked_ms));
 }
 
+/* Whether the source alone knows when its time is over: that of a LOW read stands still while it
+ * stands back. */
+static bool keeps_own_time(const struct origin_read *r)
+{
+    return (r->flags & SOURCE_READ_LOW) && !r->blocking;
+}
+
+/* What a LOW read took beyond its time it has stood back. */
+static void make_up_time(struct origin_read *r)
+{
+    uint64_t now = origin_now_ms();
+
+    if (keeps_own_time(r) && now > r->limit_ms)
+        r->deadline_ms += now - r->limit_ms;
+}
+
 static void probe_over(struct origin *o, struct origin_read *r)
 {
     struct site *t = &o->sites[r->site];
@@ -270,6 +287,7 @@ void read_attempt_over(struct origin *o, struct origin_read *r)
 {
     struct site *t = &o->sites[r->site];
 
+    make_up_time(r);
     take_blocking(r);
     channel_put(r->channel);
     r->channel = NULL;
@@ -385,6 +403,8 @@ void read_promote(struct origin *o, struct origin_read *r)
     r->flags &= ~(unsigned)SOURCE_READ_LOW;
     if (r->state != READ_ASKED || r->blocking)
         return;
+    r->limit_ms += origin_now_ms() - r->asked_ms; /* it may be that only now its time begins to run */
+    r->deadline_ms = max_u64(r->deadline_ms, r->limit_ms);
     pthread_mutex_lock(&o->lock);
     if (!r->over)
         source_promote(r->channel->source, &r->io);
@@ -447,7 +467,7 @@ uint64_t read_next_ms(const struct origin_read *r)
         return min_u64(r->deadline_ms, r->origin->sites[r->site].channel
                                            ? origin_now_ms() + ORIGIN_SLACK_MS
                                            : UINT64_MAX);
-    if (r->end != READ_GOES_ON)
+    if (r->end != READ_GOES_ON || keeps_own_time(r))
         return UINT64_MAX;
     return r->limit_ms + (r->blocking ? 0 : ORIGIN_SLACK_MS);
 }

@@ -68,7 +68,7 @@ static int copy_connection(struct origin_settings *s, const struct source_option
     } fields[] = {
         { &to->user_agent, false }, { &to->ca_file, true },  { &to->client_cert, true },
         { &to->client_key, true },  { &to->netrc_file, true }, { &to->proxy, false },
-        { &to->auth, false },       { &to->unc_map, false },
+        { &to->auth, false },       { &to->unc_map, false }, { &to->aws_sigv4, false },
     };
 
     _Static_assert(ARRAY_LEN(fields) == ARRAY_LEN(s->texts), "one owned text a field");
@@ -97,6 +97,7 @@ int origin_settings_new(const struct origin_options *o, struct origin_settings *
     if (!s)
         return err_nomem(e);
     atomic_init(&s->users, 1);
+    s->impatient = o->impatient;
     s->holdoff_first_ms = o->holdoff_first_ms ? o->holdoff_first_ms : HOLDOFF_FIRST_MS;
     s->holdoff_most_ms = o->holdoff_most_ms ? o->holdoff_most_ms : HOLDOFF_MOST_MS;
     s->holdoff_refused_ms = o->holdoff_refused_ms ? o->holdoff_refused_ms : HOLDOFF_REFUSED_MS;

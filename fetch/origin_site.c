@@ -144,7 +144,10 @@ void site_failed(struct origin *o, struct site *t, uint64_t begun_ms, bool fair,
         site_leave_channel(o, t);
     if (t->failed && (now < t->until_ms || begun_ms < t->failed_ms))
         return;
-    hold_off(o, t, o->settings->holdoff_first_ms, o->settings->holdoff_most_ms);
+    if (e->kind == ERR_UNSUPPORTED) /* a scheme, say, that will not be supported any sooner */
+        hold_off(o, t, o->settings->holdoff_refused_ms, o->settings->holdoff_refused_ms);
+    else
+        hold_off(o, t, o->settings->holdoff_first_ms, o->settings->holdoff_most_ms);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
@@ -177,7 +180,7 @@ bool site_open(struct origin *o, struct site *t)
         rest = o->start.deadline_ms > now ? o->start.deadline_ms - now : 1;
         others = o->start.tried != (1u << o->settings->count) - 1;
     }
-    options.once = others;
+    options.once = others || (o->start.wanted && o->settings->impatient);
     options.io_timeout_ms = (unsigned)max_u64(others ? rest / 2 : rest, 1);
     size_t head = o->known ? ORIGIN_HEAD_BYTES : max_u64(o->head_bytes, ORIGIN_HEAD_BYTES);
     if (opening_start(o, site_index(o, t), &options, head, &t->opening, &e)) {

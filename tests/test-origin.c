@@ -70,6 +70,22 @@ static void origin_that_cannot_be_opened_says_what_is_wrong_with_the_preferred_p
     CU_ASSERT_EQUAL(FAKE_GET(B, opens), 1);
 }
 
+static void origin_opens_with_little_patience_when_told_so(void)
+{
+    struct origin_options o;
+    struct source *s = NULL;
+
+    fake_reset();
+    fake_options(&o, 1, 0);
+    o.impatient = true;
+    CU_ASSERT_EQUAL_FATAL(origin_open(&o, 0, &s, NULL), 0);
+    CU_ASSERT(FAKE_GET(A, once));
+    CU_ASSERT(fake_reads(s, 5, 5, 0));
+    CU_ASSERT(!(FAKE_GET(A, last).flags & SOURCE_READ_ONCE));
+    CU_ASSERT_EQUAL(source_places(s), 1);
+    source_close(s);
+}
+
 static void origin_of_no_or_too_many_places_is_refused(void)
 {
     static const char *const many[ORIGIN_PLACES_MAX + 1] = { "a", "b", "" };
@@ -459,6 +475,28 @@ static void origin_gives_a_silent_place_half_the_time_when_there_is_another(void
     source_close(s);
 }
 
+static void origin_leaves_the_time_of_low_reads_to_the_place(void)
+{
+    fake_reset();
+    FAKE_SET(A, reading, FAKE_HANGS);
+    struct source *s = fake_origin(1, 60000);
+    struct fake_read *low = new_read(SOURCE_READ_LOW), *other = new_read(0);
+
+    low->read.timeout_ms = 10;
+    other->read.timeout_ms = 300;
+    fake_start(s, low, 50, 50);
+    fake_start(s, other, 50, 50);
+    fake_wait(other);
+    CU_ASSERT_EQUAL(other->err.kind, ERR_TIMEOUT);
+    CU_ASSERT(!fake_is_done(low));
+    fake_promote(s, low);
+    fake_wait(low);
+    CU_ASSERT_EQUAL(low->err.kind, ERR_TIMEOUT);
+    free(low);
+    free(other);
+    source_close(s);
+}
+
 /* --- cancelling and closing ------------------------------------------------------------------ */
 
 static void origin_cancels_a_read_wherever_it_is(void)
@@ -578,6 +616,7 @@ static void origin_lets_done_start_reads_also_while_it_closes(void)
 UNIT_MAIN("origin", TEST(origin_opens_the_first_place_only),
           TEST(origin_opens_the_next_place_when_the_first_fails),
           TEST(origin_that_cannot_be_opened_says_what_is_wrong_with_the_preferred_place),
+          TEST(origin_opens_with_little_patience_when_told_so),
           TEST(origin_of_no_or_too_many_places_is_refused), TEST(origin_opening_can_be_ended),
           TEST(origin_takes_failures_elsewhere_that_another_place_may_do_better),
           TEST(origin_takes_other_failures_nowhere),
@@ -593,6 +632,7 @@ UNIT_MAIN("origin", TEST(origin_opens_the_first_place_only),
           TEST(origin_adds_up_the_numbers_of_its_places), TEST(origin_ends_a_read_by_its_deadline),
           TEST(origin_ends_a_read_by_its_deadline_while_the_place_is_being_opened),
           TEST(origin_gives_a_silent_place_half_the_time_when_there_is_another),
+          TEST(origin_leaves_the_time_of_low_reads_to_the_place),
           TEST(origin_cancels_a_read_wherever_it_is), TEST(origin_closes_with_reads_in_every_state),
           TEST(origin_closes_although_an_opening_is_stuck),
           TEST(origin_lets_done_start_reads_also_while_it_closes))
