@@ -13,11 +13,20 @@
 
 enum { KEPT = 3 };
 
+/* Nine blocks; small, so that a fuzzer is quick about it. */
+static const struct make_entry tree[] = {
+    { .path = "App.exe", .len = 10000, .launch = true },
+    { .path = "Data/a", .len = 100 },
+    { .path = "Data/b", .len = 200, .sd = 1 },
+    { .path = "big", .len = 17000 },
+    { .path = "empty" },
+};
+
 bool dsft_base(uint32_t kept, struct made_sft *out)
 {
-    const struct make_options o = { .version_number = 3, .kept_blocks = kept };
+    const struct make_options o = { .version_number = 3, .kept_blocks = kept, .sd_count = 1 };
 
-    return !make_sft(make_sft_tree, make_sft_tree_count, &o, out, NULL);
+    return !make_sft(tree, ARRAY_LEN(tree), &o, out, NULL);
 }
 
 bool make_dsft(const struct made_sft *sft, uint32_t base, struct made_sft *out)
