@@ -17,6 +17,8 @@ libsftfetch_a_SOURCES = \
 	fetch/cache_dir.h \
 	fetch/cache_donor.c \
 	fetch/cache_donor.h \
+	fetch/cache_dsft.c \
+	fetch/cache_dsft.h \
 	fetch/cache_file.c \
 	fetch/cache_file.h \
 	fetch/cache_index.c \

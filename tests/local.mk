@@ -73,6 +73,7 @@ unit_tests = \
 	tests/test-bad-sft \
 	tests/test-block-match \
 	tests/test-cache \
+	tests/test-cache-dsft \
 	tests/test-cli \
 	tests/test-codec \
 	tests/test-connection \
@@ -479,6 +480,11 @@ tests_test_open_SOURCES = tests/test-open.c tests/unit.h $(make_sft_sources)
 
 # The disk cache, over small packages in memory.
 cache_fixture_sources = tests/cache_fixture.h tests/unit.h $(make_sft_sources)
+
+tests_test_cache_dsft_CPPFLAGS = $(unit_cppflags)
+tests_test_cache_dsft_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_cache_dsft_SOURCES = tests/test-cache-dsft.c $(cache_fixture_sources) tests/bad-dsft.c \
+	tests/bad-dsft.h
 
 tests_test_cache_CPPFLAGS = $(unit_cppflags)
 tests_test_cache_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
