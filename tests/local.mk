@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/it-020-http-odd.sh \
 	tests/it-021-http-nginx.sh \
 	tests/it-022-http-apache.sh \
+	tests/it-023-http-retry.sh \
 	tests/it-024-http-sigv4.sh \
 	tests/it-025-http-order.sh \
 	tests/it-026-http-caches.sh \

@@ -9,8 +9,8 @@ PLAIN and SECOND (127.0.0.1), OTHER (127.0.0.2); with certificates TLS, TLS_CLIE
 client's, signed by CA) and TLS_WRONG (has the other certificate). It ends when its input does.
 
 The path is /WHEN/CASE/TOKEN. CASE names a method of class Odd; WHEN says which of the requests for
-the path get it: "always", "later" (from the second one on) or "second" (that one only); the others
-are answered properly. Byte i of the object is pattern(i). LOG has a line for each request:
+the path get it: "always", "later" (from the second one on), "second" (that one only) or A-B (from
+number A to number B); the others are answered properly. Byte i of the object is pattern(i). LOG has a line for each request:
 LISTENER CONNECTION PATH RANGE AUTHORIZATION, and one when a connection ends, with bytes sent.
 """
 import hashlib
@@ -87,7 +87,8 @@ class Connection:
                                             fields.get('range', '-'),
                                             fields.get('authorization', '-')))
         when, case = parts[1], parts[2]
-        odd = {'always': True, 'later': n >= 2, 'second': n == 2}[when]
+        first, _, last = {'always': '1-', 'later': '2-', 'second': '2-2'}.get(when, when).partition('-')
+        odd = int(first) <= n and (not last or n <= int(last))
         reply = Odd(self, path, fields, n)
         method = getattr(reply, case.replace('-', '_') if odd else 'exact')
         return method() is not False  # False: the connection ends
@@ -228,6 +229,18 @@ class Odd:
         self.body((self.b - self.a) // 2)
         return False
 
+    def third(self):
+        """A third of what is asked for, a kilobyte at least, then a reset."""
+        self.header()
+        self.body(min(self.b - self.a + 1, max(1000, (self.b - self.a + 1) // 3)))
+        time.sleep(0.05)
+        self.c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        return False
+
+    def short_then_changed(self):
+        """What follows the first half is of another object."""
+        return self.short_body() if self.n == 2 else self.changed_etag()
+
     def short_length(self):
         self.header(length=(self.b - self.a) // 2)
         self.body((self.b - self.a) // 2)
@@ -308,6 +321,9 @@ class Odd:
     def busy_seconds(self):
         self.page('429 Too Many Requests', 'Retry-After: 7\r\n')
 
+    def busy_a_second(self):
+        self.page('503 Service Unavailable', 'Retry-After: 1\r\n')
+
     def busy_date(self):
         self.page('503 Service Unavailable', 'Retry-After: %s\r\n' % DATE)
 
@@ -348,6 +364,21 @@ class Odd:
             self.c.send(data[i:i + 1])
             time.sleep(0.2)
         return False
+
+    def dribble_header(self):
+        """Never an end of it, but always something."""
+        self.c.send('HTTP/1.1 206 Partial Content\r\n')
+        for _ in range(PATIENCE * 5):
+            self.c.send('X: y\r\n')
+            time.sleep(0.2)
+        return False
+
+    def reset_at_once(self):
+        self.c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        return False
+
+    def reset_if_kept(self):
+        return self.reset_at_once() if self.c.requests > 1 else self.exact()
 
     # --- redirects; /WHEN/redirect-…/STATUS/LISTENER/TOKEN
     def redirect(self):
