@@ -152,8 +152,8 @@ class Request:
         fields = self.fields
         if shift and self.range:
             end = '' if self.range[1] == sys.maxsize else self.range[1] - 1 + shift
-            fields = [[k, 'bytes=%d-%s' % (self.range[0] + shift, end) if k.lower() == 'range' else v]
-                      for k, v in fields]
+            other = 'bytes=%d-%s' % (self.range[0] + shift, end)
+            fields = [[k, other if k.lower() == 'range' else v] for k, v in fields]
         return ('%s %s %s\r\n' % (self.method, self.path, self.version) +
                 ''.join('%s: %s\r\n' % (k, v.strip()) for k, v in fields) + '\r\n').encode('latin-1')
 
@@ -211,7 +211,8 @@ class Connection:
     def reset(self):
         """From another thread too: whoever reads or writes here gets an error."""
         try:
-            self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                        struct.pack('ii', 1, 0))
             self.client.sock.shutdown(socket.SHUT_RD)
         except OSError:
             pass
@@ -364,7 +365,8 @@ def change(rule, fields):
 def pretend(fields, sent, by):
     for field in fields:
         if field[0].lower() == 'content-range':
-            field[1] = ' bytes %d-%d/%s' % (sent[0] + by, sent[1] - 1 + by, field[1].rsplit('/', 1)[1])
+            total = field[1].rsplit('/', 1)[1]
+            field[1] = ' bytes %d-%d/%s' % (sent[0] + by, sent[1] - 1 + by, total)
 
 
 class Proxy:

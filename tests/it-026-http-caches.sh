@@ -72,7 +72,7 @@ pid $T/edge/pid;
 error_log $T/edge/error.log;
 events { worker_connections 512; }
 http {
-    log_format one '\$request_method \$status \$body_bytes_sent "\$http_range" \$upstream_cache_status';
+    log_format one '\$request_method \$status \$body_bytes_sent "\$http_range"';
     access_log $T/edge/access.log one;
     client_body_temp_path $T/edge/t1;
     proxy_temp_path $T/edge/t2;

@@ -55,6 +55,7 @@ EXTRA_DIST += \
 	tests/it-056-overlay-crash.sh \
 	tests/it-057-overlay-programs.sh \
 	tests/it-065-control.sh \
+	tests/it-066-soak.sh \
 	tests/wine/settings.c \
 	tests/lib.sh \
 	tests/odd-http-server.py \
@@ -63,6 +64,7 @@ EXTRA_DIST += \
 	tests/remount.sh \
 	tests/run.sh \
 	tests/sigv4-server.py \
+	tests/soak/soak.py \
 	tests/summary.sh \
 	tests/tree.py \
 	$(NULL)

@@ -13,6 +13,7 @@
 #
 #   SFTFS_KEEP=yes        keeps the temporary directory with all logs
 #   SFTFS_TEST_TIMEOUT=N  seconds an integration script may take (600)
+#   SFTFS_SOAK_SECONDS=N  how long it-066-soak lasts; needs a longer time for scripts, too
 set -u
 LC_ALL=C.UTF-8
 export LC_ALL
@@ -238,7 +239,8 @@ build=$1 src=$2 script=$3
 set -- env "SFTFS_BUILD=$build" "SFTFS_SRC=$src" "SFTFS_TEST_RUN=$SFTFS_TEST_RUN" \
     "PATH=$PATH" "LC_ALL=$LC_ALL" "SFTFS_CACHE=${SFTFS_CACHE:-}" \
     "ASAN_OPTIONS=${ASAN_OPTIONS:-}" "TSAN_OPTIONS=${TSAN_OPTIONS:-}" \
-    "SFTFS_CRASH_BUILD=${SFTFS_CRASH_BUILD:-}" "SFTFS_VALGRIND=${SFTFS_VALGRIND:-}" sh "$script"
+    "SFTFS_CRASH_BUILD=${SFTFS_CRASH_BUILD:-}" "SFTFS_VALGRIND=${SFTFS_VALGRIND:-}" \
+    "SEED=${SEED:-}" "SFTFS_SOAK_SECONDS=${SFTFS_SOAK_SECONDS:-}" sh "$script"
 [ "$(id -u)" -eq 0 ] || set -- sudo "$@"
 # ThreadSanitizer does not get along with address space randomisation on every kernel.
 exec setarch -R "$@"

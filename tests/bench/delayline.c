@@ -132,7 +132,7 @@ static void deliver(struct direction *d)
 
     while (d->head != d->tail && d->ring[d->head % RING].arrives_ns <= now) {
         const struct packet *p = &d->ring[d->head % RING];
-        /* A device that is down, or a packet that the kernel does not want, is lost as on a cable. */
+        /* With a device that is down, or a packet the kernel does not want: lost, as on a cable. */
         if (write(d->to, p->bytes, p->len) < 0 && errno == EAGAIN)
             return;
         free(p->bytes);

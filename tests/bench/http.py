@@ -29,6 +29,7 @@ QUEUE_BYTES = 524288
 SERVER, CLIENT = '10.98.0.1', '10.98.0.2'
 STAT = r'find . -printf "%s\n" >/dev/null'
 TAR = 'tar cf - . | cat >/dev/null'
+LAUNCH = r"xargs -d '\n' cat <%s/launch.txt >/dev/null"
 CROWD = '''
 find . -type f | head -n 10000 >{dir}/open
 python3 - {dir}/open <<'PY' &
@@ -87,8 +88,8 @@ http { log_format one '$status $body_bytes_sent "$http_range" $uri';
             if self.line.stdout.readline() != b'ready\n':
                 raise RuntimeError('delayline does not start')
         else:
-            run('ip', 'link', 'add', 'link0', 'netns', self.spaces[0], 'type', 'veth', 'peer', 'name',
-                'link0', 'netns', self.spaces[1])
+            run('ip', 'link', 'add', 'link0', 'netns', self.spaces[0], 'type', 'veth',
+                'peer', 'name', 'link0', 'netns', self.spaces[1])
         for space, address in zip(self.spaces, (SERVER, CLIENT)):
             run('ip', '-n', space, 'link', 'set', 'lo', 'up')
             run('ip', '-n', space, 'link', 'set', 'link0', 'txqueuelen', '2000', 'up')
@@ -176,9 +177,9 @@ http { log_format one '$status $body_bytes_sent "$http_range" $uri';
 class RemoteMount(Mount):
     def __init__(self, bench, options):
         self.link = bench.link
+        command = ['sftfs', '{img}', '{mnt}', '-o', ','.join(['case_sensitive'] + options)]
         super().__init__(bench.work, 'http', self.link.url + 'launch.sft',
-                         self.link.inside('sftfs', '{img}', '{mnt}', '-o',
-                                          ','.join(['case_sensitive'] + options)), bench.warm_server)
+                         self.link.inside(*command), bench.warm_server)
 
     def usage(self):
         seconds, peak = super().usage()
@@ -255,8 +256,7 @@ class Bench:
         self.plain('launch set', number,
                    self.link.curl(first, first + self.info['launch_bytes']), 's')
         with RemoteMount(self, self.uncached) as m:
-            self.do(m, 'launch set', number,
-                    r"xargs -d '\n' cat <%s/launch.txt >/dev/null" % self.work)
+            self.do(m, 'launch set', number, LAUNCH % self.work)
             self.traffic('mount and launch', number)
 
     def tree(self, number):
@@ -280,9 +280,8 @@ class Bench:
                 self.do(m, 'whole tree into the cache', number, TAR)
                 self.traffic('whole tree into the cache', number)
             self.link.stop()
-            for metric, command in (
-                    ('cached: launch set', r"xargs -d '\n' cat <%s/launch.txt >/dev/null" % self.work),
-                    ('cached: stat of all', STAT), ('cached: whole tree', TAR)):
+            for metric, command in (('cached: launch set', LAUNCH % self.work),
+                                    ('cached: stat of all', STAT), ('cached: whole tree', TAR)):
                 self.local(metric, number, command)
                 with RemoteMount(self, options + ['offline']) as m:
                     if metric.endswith('tree'):
@@ -318,7 +317,8 @@ def main():
     parser.add_argument('work')
     parser.add_argument('--runs', type=int, default=3)
     parser.add_argument('--links', type=names, default=list(LINKS), help='of ' + ','.join(LINKS))
-    parser.add_argument('--metrics', type=names, default=list(METRICS), help='of ' + ','.join(METRICS))
+    parser.add_argument('--metrics', type=names, default=list(METRICS),
+                        help='of ' + ','.join(METRICS))
     a = parser.parse_args()
     unknown = (set(a.metrics) - set(METRICS)) | (set(a.links) - set(LINKS))
     if unknown:
@@ -331,7 +331,8 @@ def main():
         try:
             for number in range(1, a.runs + 1):
                 for metric in a.metrics:
-                    if (metric in ONCE and number > 1) or (metric in LAN_ONLY and link_name != 'lan'):
+                    if (metric in ONCE and number > 1) or (
+                            metric in LAN_ONLY and link_name != 'lan'):
                         continue
                     print('%s: %s' % (link_name, metric), file=sys.stderr)
                     METRICS[metric](bench, number)
