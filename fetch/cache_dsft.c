@@ -92,8 +92,8 @@ static int keep_blocks(struct import *im, struct err *e)
     return rc;
 }
 
-/* Stored bytes of blocks from FIRST on, which are neighbours, that one read brings: up to one that is
- * cached already. */
+/* Stored bytes of blocks from FIRST on, which are neighbours, that one read brings: up to one that
+ * is cached already. */
 static size_t batch_bytes(const struct import *im, uint32_t first, uint32_t end, uint32_t *count)
 {
     size_t bytes = 0;
@@ -120,7 +120,8 @@ static int new_blocks(struct import *im, struct err *e)
             im->out->new_blocks++;
             continue;
         }
-        rc = source_read_sync(im->source, dsft_block_offset(h, im->package, i), im->stored, bytes, e);
+        rc = source_read_sync(im->source, dsft_block_offset(h, im->package, i), im->stored, bytes,
+                              e);
         for (uint32_t k = 0; !rc && k < count; k++) {
             rc = package_decode_block(im->package, i + k, im->stored + at, im->ctx, im->decoded, e);
             if (!rc)

@@ -17,7 +17,7 @@ struct cache_dsft_result {
     struct sft_dsft header;
     uint32_t new_blocks;     /* of the differential SFT, that are cached now */
     uint32_t kept_blocks;    /* of the old version, that are cached for the new one now */
-    uint32_t missing_blocks; /* of the old version, that the cache does not have; to be fetched later */
+    uint32_t missing_blocks; /* of the old version, that the cache lacks: to be fetched later */
 };
 
 /* Told now and then how many of all blocks have been looked at; a negative result ends it. */

@@ -33,9 +33,9 @@ struct mount_options {
     bool debug;              /* FUSE protocol trace on stderr */
     unsigned readahead_kib;  /* wanted kernel read-ahead; 0 = 1024. Raised beyond the kernel's default
                                 only where permitted */
-    const char *record;      /* absolute path of the file that gets a launch list of what is read, or
-                                NULL. While it is written, nothing is pushed and the kernel reads
-                                nothing ahead */
+    const char *record;      /* absolute path of the file that gets a launch list of what is
+                                read, or NULL. While it is written, nothing is pushed and the
+                                kernel reads nothing ahead */
     struct overlay *overlay; /* the user's changes; NULL: the package alone. Borrowed, to be closed
                                 after mount_run() */
     bool read_only;          /* nothing may be changed; without an overlay nothing can */

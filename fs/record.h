@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Recording of what a start uses: every block of the package that is read, and every file, in the
- * order of first use, into a launch list (src/launch-list.md) that `sft pack` and later mounts take.
+ * order of first use, into a launch list (src/launch-list.md) that `sft pack` and later mounts
+ * take.
  *
  * Readers only test bits; what is new goes into a queue that a thread of the recorder's own writes
- * to the file within a second, and at the end. A file that cannot be written ends the recording with
- * a line in the log, and nothing else.
+ * to the file within a second, and at the end. A file that cannot be written ends the recording
+ * with a line in the log, and nothing else.
  */
 #ifndef FS_RECORD_H
 #define FS_RECORD_H
@@ -20,9 +21,9 @@
 struct recorder;
 
 /*
- * Begins a recording of P (borrowed) in the file at PATH, which is made, or emptied if it is an older
- * recording or empty; anything else there is ERR_INVALID. The first line is in the file when this
- * returns. Starts a thread, so call it after daemonising.
+ * Begins a recording of P (borrowed) in the file at PATH, which is made, or emptied if it is an
+ * older recording or empty; anything else there is ERR_INVALID. The first line is in the file when
+ * this returns. Starts a thread, so call it after daemonising.
  */
 int record_start(const struct package *p, const char *path, struct recorder **out,
                  struct err *e) must_check;

@@ -123,7 +123,8 @@ static int check_base(const struct sft_dsft *h, const struct package_info *info,
         if (v[1].first_new_block == h->first_block)
             return 0;
         return err_at(e, ERR_CORRUPT, TAG, 0,
-                      "blocks from %" PRIu32 " on, but version %" PRIu32 " lacks those from %" PRIu32,
+                      "blocks from %" PRIu32 " on, but version %" PRIu32
+                      " lacks those from %" PRIu32,
                       h->first_block, v->number, v[1].first_new_block);
     }
     return err_at(e, ERR_CORRUPT, TAG, 0,

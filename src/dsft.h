@@ -51,7 +51,7 @@ int dsft_read_package(const struct sft_dsft *h, const void *metadata, size_t len
 int dsft_read_memory(const void *data, size_t len, struct sft_dsft *h, struct package **out,
                      struct err *e) must_check;
 
-/* Where the stored bytes of BLOCK are in the differential SFT. BLOCK must be one of those it has. */
+/* Where the stored bytes of BLOCK are in the differential SFT. It must be one that it has. */
 uint64_t dsft_block_offset(const struct sft_dsft *h, const struct package *p, uint32_t block);
 
 /*

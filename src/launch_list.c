@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Launch lists. See launch_list.h; the form is described in launch-list.md. A list is cut into items
- * in place, in a copy of its text; then each item is turned into blocks, of which a bitmap knows
- * those that are in a run already. Bitmaps of what has been done bound the work by the size of the
- * package and of the list, whatever the list repeats.
+ * Launch lists. See launch_list.h; the form is described in launch-list.md. A list is cut into
+ * items in place, in a copy of its text; then each item is turned into blocks, of which a bitmap
+ * knows those that are in a run already. Bitmaps of what has been done bound the work by the size
+ * of the package and of the list, whatever the list repeats.
  */
 #include "config.h"
 
@@ -103,7 +103,8 @@ static bool unescape(char *path)
 static int add_item(struct launch_list *l, struct launch_item item, struct err *e)
 {
     if (!(l->count & (l->count - 1))) { /* room for powers of two */
-        struct launch_item *grown = realloc(l->items, (l->count ? 2 * l->count : 1) * sizeof *grown);
+        struct launch_item *grown =
+            realloc(l->items, (l->count ? 2 * l->count : 1) * sizeof *grown);
         if (!grown)
             return err_nomem(e);
         l->items = grown;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Launch lists: what a start of a program needs, in order. A plain list of paths, or a recording of
- * the blocks that a start has used; both are text, described in src/launch-list.md. Pure: memory in,
- * memory out. The text is foreign: every number and path is checked against the package.
+ * the blocks that a start has used; both are text, described in src/launch-list.md. Pure: memory
+ * in, memory out. The text is foreign: every number and path is checked against the package.
  */
 #ifndef SRC_LAUNCH_LIST_H
 #define SRC_LAUNCH_LIST_H
@@ -41,8 +41,8 @@ struct launch_list {
 
 /*
  * Reads LEN bytes of text. ERR_INVALID with the number of the line that is not as it should be;
- * ERR_UNSUPPORTED for a recording of a later form, ERR_LIMIT for more than LAUNCH_LIST_MAX bytes. Release with
- * launch_list_clear(), also after an error.
+ * ERR_UNSUPPORTED for a recording of a later form, ERR_LIMIT for more than LAUNCH_LIST_MAX bytes.
+ * Release with launch_list_clear(), also after an error.
  */
 int launch_list_parse(const char *text, size_t len, struct launch_list *out, struct err *e)
     must_check;
@@ -59,9 +59,10 @@ struct launch_list_notes {
 };
 
 /*
- * Reads a list and finds the blocks of P that it means: *runs (for free(); NULL when there are none)
- * are *count runs of neighbouring blocks, in the order of the list, each block in one of them only.
- * Errors as of launch_list_parse(); what P does not have is no error but noted. NOTES is filled in.
+ * Reads a list and finds the blocks of P that it means: *runs (for free(); NULL when there are
+ * none) are *count runs of neighbouring blocks, in the order of the list, each block in one of them
+ * only. Errors as of launch_list_parse(); what P does not have is no error but noted. NOTES is
+ * filled in.
  */
 int launch_list_read(const char *text, size_t len, const struct package *p,
                      struct block_run **runs, size_t *count, struct launch_list_notes *notes,

@@ -4,8 +4,8 @@
  * names and order in, blocks and extents out.
  *
  * Layout made here:
- * - files of the launch list come first, in the order of the list, in blocks of their own; of a file of
- *   more than a block only those blocks that are wanted, and the others in the file's usual place;
+ * - files of the launch list come first, in the order of the list, in blocks of their own; of one
+ *   of more than a block only those blocks that are wanted, and the others in its usual place;
  * - then directory by directory, inside one by name, so that a reader that walks the tree meets the
  *   blocks in order;
  * - a file of at least one block begins on a block boundary and has consecutive blocks to itself,

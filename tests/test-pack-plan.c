@@ -159,7 +159,8 @@ static const struct pack_range two_places[] = { { BS + 1, 10 }, { 3 * BS - 1, BS
 /* Blocks 1, 2, 3 and 4 of six are wanted. */
 static void launch_file_of_which_parts_are_wanted_is_divided(void)
 {
-    struct pack_file f[] = { file(0, "a", 100, 1), file(1, "b", 5 * BS + 7, 2), file(2, "c", 50, 3) };
+    struct pack_file f[] = { file(0, "a", 100, 1), file(1, "b", 5 * BS + 7, 2),
+                             file(2, "c", 50, 3) };
     f[1].launch = 1;
     f[1].ranges = two_places;
     f[1].range_count = 2;
@@ -191,7 +192,8 @@ static void launch_file_that_is_wanted_whole_or_not_at_all_is_not_divided(void)
 {
     static const struct pack_range all[] = { { 0, 1 }, { BS, 1 }, { 2 * BS, 1 } };
     static const struct pack_range beyond[] = { { 10 * BS, 5 }, { 0, 0 } };
-    struct pack_file f[] = { file(0, "a", 3 * BS, 1), file(1, "b", 3 * BS, 1), file(2, "c", BS, 1) };
+    struct pack_file f[] = { file(0, "a", 3 * BS, 1), file(1, "b", 3 * BS, 1),
+                             file(2, "c", BS, 1) };
     f[0].launch = 0;
     f[0].ranges = all;
     f[0].range_count = 3;
@@ -213,7 +215,8 @@ static void launch_file_that_is_wanted_whole_or_not_at_all_is_not_divided(void)
 static void same_content_is_divided_for_all_that_is_wanted_of_it(void)
 {
     static const struct pack_range begin[] = { { 0, 1 } }, end[] = { { 3 * BS, UINT64_MAX } };
-    struct pack_file f[] = { file(0, "a", 4 * BS, 1), file(1, "b", 4 * BS, 2), file(2, "c", 4 * BS, 3) };
+    struct pack_file f[] = { file(0, "a", 4 * BS, 1), file(1, "b", 4 * BS, 2),
+                             file(2, "c", 4 * BS, 3) };
     f[1].same_as = f[2].same_as = 0;
     f[1].launch = 0;
     f[1].ranges = begin;

@@ -21,6 +21,7 @@ struct block_copy {
 
 /* Copies COUNT blocks in a row from FIRST on, in requests of about a megabyte. ERR_BLOCK_HASH or
  * ERR_BLOCK_DECODE for a bad one; errors of the source and of WRITE. Blocks. */
-int block_copy(const struct block_copy *c, uint32_t first, uint32_t count, struct err *e) must_check;
+int block_copy(const struct block_copy *c, uint32_t first, uint32_t count,
+               struct err *e) must_check;
 
 #endif

@@ -72,10 +72,10 @@ const struct cli_option mount_suboptions[] = {
       "Do not tell programs that ask (Wine does) that directories disregard case.",
       OPT_NO_CASEFOLD_FLAG },
     { "record", 0, "FILE",
-      "Write to FILE which blocks and files are read, in the order of their first use: a launch list "
-      "for 'sft pack --launch-list'. Meanwhile nothing is read ahead of need, which makes reading "
-      "slower. FILE is complete when it is unmounted, and usable before; an older recording there is "
-      "replaced.",
+      "Write to FILE which blocks and files are read, in the order of their first use: a launch "
+      "list for 'sft pack --launch-list'. Meanwhile the kernel reads nothing ahead of need and is "
+      "handed nothing, which makes reading slower. FILE is complete when it is unmounted, and "
+      "usable before; an older recording there is replaced.",
       OPT_RECORD },
     { "loglevel", 0, "LEVEL",
       "How much is logged: error, warning, info (the default) or debug. 'sftfs ctl' changes it while "

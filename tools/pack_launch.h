@@ -38,9 +38,9 @@ int pack_launch_add_range(struct pack_launch *l, uint32_t file, uint64_t offset,
 void pack_launch_finish(struct pack_launch *l);
 
 /*
- * Takes the list that PATH holds (src/launch-list.md). In a plain list a line that names nothing in the tree is
- * ERR_NOT_FOUND with its number; in a recording *unknown counts
- * them, and those that begin behind the end of their file.
+ * Takes the list that PATH holds (src/launch-list.md). In a plain list a line that names nothing in
+ * the tree is ERR_NOT_FOUND with its number; in a recording *unknown counts them, and those that
+ * begin behind the end of their file.
  */
 int pack_launch_read(const char *path, const struct pack_tree *tree, struct pack_launch *l,
                      size_t *unknown, struct err *e) must_check;

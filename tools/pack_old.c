@@ -178,8 +178,11 @@ static int inherit_launch(const struct pack_old *old, const bool *in, uint32_t n
     if (!rc && pieces.all)
         pack_launch_add_file(launch, file);
     uint64_t size = tree->entries[entry].size;
-    for (uint32_t i = 0; !rc && !pieces.all && i < pieces.count && pieces.ranges[i].offset < size; i++)
-        rc = pack_launch_add_range(launch, file, pieces.ranges[i].offset, pieces.ranges[i].len, e);
+    for (uint32_t i = 0; !rc && !pieces.all && i < pieces.count; i++) {
+        const struct pack_range *r = &pieces.ranges[i];
+        if (r->offset < size)
+            rc = pack_launch_add_range(launch, file, r->offset, r->len, e);
+    }
     free(pieces.ranges);
     return rc;
 }

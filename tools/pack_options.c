@@ -85,9 +85,9 @@ static const struct cli_option content_options[] = {
       "without a slash is compared with the last part of the path; case does not matter.",
       OPT_EXCLUDE },
     { "launch-list", 'L', "FILE",
-      "Store what a start of the program needs first and together. FILE is a recording that a mount "
-      "with -o record made, of which only the parts of files are taken that were used; or it names "
-      "files, one path a line: either slash, any case; a directory stands for all that is in it; "
+      "Store what a start of the program needs first and together. FILE is a recording that a "
+      "mount with -o record made, of which only the parts of files are taken that were used; or it "
+      "names files, one path a line: either slash, any case; a directory stands for all that is in it; "
       "lines that begin with # are comments.",
       OPT_LAUNCH_LIST },
     { "user-data", 0, "GLOB",

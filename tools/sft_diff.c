@@ -26,8 +26,8 @@ static const struct cli_option options[] = {
       OPT_OUTPUT },
     { "force", 'f', NULL, "Replace a file that exists already.", OPT_FORCE },
     { "base", 0, "VERSION",
-      "The version that is there already: its number or GUID, as 'sft info' shows them. The default "
-      "is the version before the new one.",
+      "The version that is there already: its number or GUID, as 'sft info' shows them. The "
+      "default is the version before the new one.",
       OPT_BASE },
     SFT_QUIET_OPTION,
     SFT_JSON_OPTION,

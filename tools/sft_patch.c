@@ -93,8 +93,8 @@ static int missing(const struct patch *p, uint32_t i, struct err *e)
 
     guid_format(&h->base_guid, guid);
     return err_set(e, ERR_OLD_VERSION,
-                   "%s is version %" PRIu32 " and lacks block %" PRIu32 " of the new version; needed "
-                   "is version %" PRIu32 " (%s)",
+                   "%s is version %" PRIu32 " and lacks block %" PRIu32
+                   " of the new version; needed is version %" PRIu32 " (%s)",
                    p->old_location, package_info(p->old)->version_number, i, h->base_number, guid);
 }
 
@@ -146,8 +146,8 @@ static int copy_new(struct patch *p, struct err *e)
 
     if (!h->block_count)
         return 0;
-    copy.moved =
-        dsft_block_offset(h, target, h->first_block) - package_block(target, h->first_block)->offset;
+    copy.moved = dsft_block_offset(h, target, h->first_block) -
+                 package_block(target, h->first_block)->offset;
     return block_copy(&copy, h->first_block, h->block_count, e);
 }
 
@@ -213,8 +213,8 @@ static void print_result(const struct patch *p)
         json_end(&j); /* report_finish() looks */
     } else if (!p->in->quiet) {
         text_size(h->target_bytes, bytes);
-        (void)printf("%s: version %" PRIu32 ", %s; %" PRIu32 " blocks of the old version and %" PRIu32
-                     " new ones\n",
+        (void)printf("%s: version %" PRIu32 ", %s; %" PRIu32
+                     " blocks of the old version and %" PRIu32 " new ones\n",
                      p->path, h->target_number, bytes, h->first_block, h->block_count);
     }
 }
@@ -224,7 +224,8 @@ static enum exitcode patch(struct patch *p, const char *location)
     struct err e = { 0 };
 
     p->in->location = location;
-    if (dsft_open(location, &p->in->connection, &p->in->source, &p->in->dsft, &p->in->package, &e) ||
+    if (dsft_open(location, &p->in->connection, &p->in->source, &p->in->dsft, &p->in->package,
+                  &e) ||
         join(p, &e))
         return report_error(&p->in->report, location, &e);
     print_result(p);

@@ -103,8 +103,8 @@ static void print_text(const struct verify_run *v)
         (void)putchar('\n');
     }
     text_size(bytes, size);
-    (void)printf("%s: %" PRIu32 " blocks (%s), %" PRIu32 " files", source_name(v->in->source), blocks,
-                 size, info->file_count);
+    (void)printf("%s: %" PRIu32 " blocks (%s), %" PRIu32 " files", source_name(v->in->source),
+                 blocks, size, info->file_count);
     if (v->result.bad_count)
         (void)printf(": %zu bad blocks, %" PRIu64 " files affected\n", v->result.bad_count,
                      v->result.files_affected);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: launch lists. What is accepted is resolved against a small package, where every block
- * may be in one run only; a recording that was accepted and is written again reads the same.
+ * Fuzz target: launch lists. What is accepted is resolved against a small package, where every
+ * block may be in one run only; a recording that was accepted and is written again reads the same.
  */
 #include "config.h"
 
