@@ -236,6 +236,14 @@ static int expand(const char *href, const char *base, char **out, struct err *e)
     return finish(&t, out, e);
 }
 
+bool href_names_document(const char *location)
+{
+    size_t n = strcspn(location, "?#");
+
+    return n >= 4 && (!strncasecmp(location + n - 4, ".osd", 4) ||
+                      !strncasecmp(location + n - 4, ".xml", 4));
+}
+
 /* The directory of a base URL that names the document itself, else all of it; no '/' at the end
  * but the root's. */
 static size_t base_len(const char *base)
@@ -244,8 +252,7 @@ static size_t base_len(const char *base)
 
     if (place_scheme_len(base)) {
         n = strcspn(base, "?#");
-        if (n > 4 && (!strncasecmp(base + n - 4, ".osd", 4) ||
-                      !strncasecmp(base + n - 4, ".xml", 4)))
+        if (href_names_document(base))
             while (n && base[n - 1] != '/')
                 n--;
     }

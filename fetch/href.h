@@ -46,4 +46,7 @@ int href_file_name(const char *href, char **out, struct err *e) must_check;
 /* Whether LOCATION begins with "SCHEME:" (compared without case; a drive letter is no scheme). */
 bool href_has_scheme(const char *location, const char *scheme);
 
+/* Whether LOCATION has the name of a document (.osd, .xml; a query does not count). */
+bool href_names_document(const char *location);
+
 #endif

@@ -49,6 +49,14 @@ static struct source_options with_defaults(const struct source_options *o)
     return full;
 }
 
+bool source_is_supported(const char *location)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++)
+        if (sources[i]->matches(location))
+            return true;
+    return false;
+}
+
 int source_open(const char *location, const struct source_options *o, size_t head_bytes,
                 struct source **out, struct err *e)
 {

@@ -121,6 +121,9 @@ struct source_stats {
 int source_open(const char *location, const struct source_options *o, size_t head_bytes,
                 struct source **out, struct err *e) must_check;
 
+/* Whether LOCATION is of a kind that source_open() knows. No I/O. */
+bool source_is_supported(const char *location);
+
 /* Finishes every read (the outstanding ones with ERR_CANCELLED), then releases. NULL is fine. */
 void source_close(struct source *s);
 

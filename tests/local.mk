@@ -135,6 +135,7 @@ unit_tests = \
 	tests/test-sigv4 \
 	tests/test-source-file \
 	tests/test-timers \
+	tests/test-target \
 	tests/test-unpack \
 	tests/test-walk \
 	$(NULL)
@@ -520,6 +521,10 @@ tests_test_timers_SOURCES = tests/test-timers.c tests/unit.h
 tests_test_http_url_CPPFLAGS = $(unit_cppflags)
 tests_test_http_url_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
 tests_test_http_url_SOURCES = tests/test-http-url.c tests/unit.h
+
+tests_test_target_CPPFLAGS = $(unit_cppflags)
+tests_test_target_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_target_SOURCES = tests/test-target.c tests/unit.h tools/target.c
 
 tests_test_errand_CPPFLAGS = $(unit_cppflags)
 tests_test_errand_LDADD = $(LIBSFTFETCH) $(unit_ldadd)

@@ -208,6 +208,62 @@ static void mount_setup_takes_the_last_of_ro_and_rw(void)
     mount_setup_free(&s);
 }
 
+static void mount_setup_takes_mirrors_in_order(void)
+{
+    static const char *const first[] = { "rtsp://a/x", "http://c/x", "/b" };
+    struct mount_setup s;
+    struct err e;
+
+    CU_ASSERT_EQUAL(set(&s, "mirror=http://c/x,mirror=/d\\,e,offline,mirror=http://c/x", &e), 0);
+    CU_ASSERT(s.offline);
+    CU_ASSERT_EQUAL(s.mirror_count, 3);
+    CU_ASSERT_EQUAL(mount_setup_locations(&s, first, 3, &e), 0);
+    CU_ASSERT_EQUAL_FATAL(s.location_count, 3);
+    CU_ASSERT_STRING_EQUAL(s.locations[0], "http://c/x");
+    CU_ASSERT_STRING_EQUAL(s.locations[1], "/b");
+    CU_ASSERT_STRING_EQUAL(s.locations[2], "/d,e");
+    CU_ASSERT_EQUAL(mount_setup_locations(&s, first, 0, &e), 0);
+    CU_ASSERT_EQUAL(s.location_count, 2);
+    mount_setup_free(&s);
+}
+
+static void mount_setup_keeps_a_place_that_is_not_supported_if_it_is_the_only_one(void)
+{
+    static const char *const first[] = { "rtsp://a/x", "rtsps://a/x" };
+    struct mount_setup s;
+    struct err e;
+
+    CU_ASSERT_EQUAL(set(&s, "ro", &e), 0);
+    CU_ASSERT(!s.offline);
+    for (size_t count = 1; count <= 2; count++) {
+        CU_ASSERT_EQUAL(mount_setup_locations(&s, first, count, &e), 0);
+        CU_ASSERT_EQUAL(s.location_count, 1);
+        CU_ASSERT_STRING_EQUAL(s.locations[0], first[0]);
+    }
+    CU_ASSERT(mount_setup_locations(&s, first, 0, &e) < 0);
+    CU_ASSERT_EQUAL(e.kind, ERR_UNRESOLVED);
+    mount_setup_free(&s);
+}
+
+static void mount_setup_refuses_mirrors_that_cannot_be_used(void)
+{
+    static const char *const bad[] = {
+        "mirror=", "mirror", "mirror=rtsp://a/b", "mirror=ftp://me:secret@a/b",
+        "mirror=http://me:secret@host/a.sft", "mirror=http:///x", "offline=1",
+        "mirror=/1,mirror=/2,mirror=/3,mirror=/4,mirror=/5,mirror=/6,mirror=/7,mirror=/8,mirror=/9,"
+        "mirror=/10,mirror=/11,mirror=/12,mirror=/13,mirror=/14,mirror=/15",
+    };
+    struct mount_setup s;
+    struct err e;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CU_ASSERT(set(&s, bad[i], &e) < 0);
+        CU_ASSERT_EQUAL(e.kind, ERR_INVALID);
+        CU_ASSERT_PTR_NULL(strstr(e.text, "secret"));
+        mount_setup_free(&s);
+    }
+}
+
 UNIT_MAIN("mount setup", TEST(mount_setup_defaults_are_the_callers),
           TEST(mount_setup_takes_its_own_options), TEST(mount_setup_makes_the_path_of_a_recording_absolute),
           TEST(mount_setup_takes_names_of_users),
@@ -218,4 +274,7 @@ UNIT_MAIN("mount setup", TEST(mount_setup_defaults_are_the_callers),
           TEST(mount_setup_knows_where_changes_go),
           TEST(mount_setup_takes_a_relative_overlay_from_the_working_directory),
           TEST(mount_setup_takes_the_last_of_ro_and_rw),
+          TEST(mount_setup_takes_mirrors_in_order),
+          TEST(mount_setup_keeps_a_place_that_is_not_supported_if_it_is_the_only_one),
+          TEST(mount_setup_refuses_mirrors_that_cannot_be_used),
           TEST(mount_setup_when_sloppy_passes_over_unknown_options_only))

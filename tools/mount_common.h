@@ -7,6 +7,7 @@
 #define TOOLS_MOUNT_COMMON_H
 
 #include "fetch/engine.h"
+#include "fetch/origin.h"
 #include "fetch/source.h"
 #include "fs/mount.h"
 #include "src/package.h"
@@ -42,6 +43,11 @@ struct mount_setup {
     const char *old_version; /* where the version is that the overlay was last used with, or NULL */
     char *record;       /* absolute; owned, as MOUNT borrows it */
     char *launch_list;  /* absolute path of a launch list, or NULL; owned */
+    const char *mirrors[ORIGIN_PLACES_MAX]; /* further places of the package, as given */
+    size_t mirror_count;
+    const char *locations[ORIGIN_PLACES_MAX]; /* all places: mount_setup_locations() */
+    size_t location_count;
+    bool offline;       /* no server is to be asked */
     bool read_write;    /* rw was asked for */
     bool sloppy;        /* unknown options are passed over (mount -s) */
     char *fuse_options; /* owned */
@@ -59,6 +65,14 @@ int mount_setup_options(struct mount_setup *s, const char *text, struct err *e) 
 /* The argument of overlay: a directory, "none", "temporary", or NULL for the default place. A
  * relative directory is one below the present working directory. */
 int mount_setup_overlay(struct mount_setup *s, const char *value, struct err *e) must_check;
+
+/*
+ * Where the package is, in order of preference: the COUNT places of FIRST (borrowed), then the
+ * mirrors. A place of a kind that is not supported is left out when there are others. ERR_UNRESOLVED
+ * when there is none.
+ */
+int mount_setup_locations(struct mount_setup *s, const char *const *first, size_t count,
+                          struct err *e) must_check;
 
 /*
  * Called when the package is open: may refuse it (ERR_GUID_MISMATCH), and gives the mount point

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fetch/http_url.h"
 #include "src/log.h"
 
 enum {
@@ -25,6 +26,8 @@ enum {
     OPT_LOGLEVEL,
     OPT_OVERLAY,
     OPT_OLD_VERSION,
+    OPT_MIRROR,
+    OPT_OFFLINE,
     OPT_RECORD,
     OPT_LAUNCH_LIST,
     /* mount(8)'s */
@@ -45,6 +48,15 @@ const struct cli_option mount_suboptions[] = {
       "Where to find the version of the package that the overlay was last used with, when that is "
       "not where it was and changes are to be carried over to this version.",
       OPT_OLD_VERSION },
+    { "mirror", 0, "PLACE",
+      "Another place where this package is, a URL or path; may be repeated. It is asked when the "
+      "places before it fail, and left again when one of them is back. A place that has something "
+      "else is not used.",
+      OPT_MIRROR },
+    { "offline", 0, NULL,
+      "Ask no server: what is in the disk cache can be read, the rest gives an I/O error at once. "
+      "'sftfs ctl MOUNT online' ends that.",
+      OPT_OFFLINE },
     { "uid", 0, "USER", "Owner of all files: number or name. Default: the caller.", OPT_UID },
     { "gid", 0, "GROUP", "Group of all files: number or name. Default: the caller's.", OPT_GID },
     { "umask", 0, "MODE", "Permission bits taken away from all files, in octal. Default: 022.",
@@ -186,6 +198,25 @@ static int set_unsigned(const char *what, const char *value, uint64_t max, unsig
     return rc;
 }
 
+/* A place that cannot be used should be heard of now, and not when it is needed. */
+static int add_mirror(struct mount_setup *s, const char *place, struct err *e)
+{
+    auto_free char *url = NULL;
+    int rc;
+
+    if (s->mirror_count == ORIGIN_PLACES_MAX - 2) /* two places a document can name */
+        return err_set(e, ERR_INVALID, "mirror: more than %d places", ORIGIN_PLACES_MAX - 2);
+    if (!source_is_supported(place))
+        return err_set(e, ERR_INVALID, "mirror: places beginning with %.*s: are not supported",
+                       (int)strcspn(place, ":"), place);
+    if (http_url_matches(place) && (rc = http_url_prepare(place, &url, e))) {
+        err_wrap(e, "mirror");
+        return rc;
+    }
+    s->mirrors[s->mirror_count++] = place;
+    return 0;
+}
+
 static int pass_to_fuse(struct mount_setup *s, const char *name, struct err *e)
 {
     char *all;
@@ -288,6 +319,11 @@ static int apply(struct mount_setup *s, const struct cli_option *o, const char *
     case OPT_OLD_VERSION:
         s->old_version = value;
         return 0;
+    case OPT_MIRROR:
+        return add_mirror(s, value, e);
+    case OPT_OFFLINE:
+        s->offline = true;
+        return 0;
     case OPT_RECORD:
         rc = set_path("record", value, &s->record, e);
         s->mount.record = s->record;
@@ -353,4 +389,31 @@ int mount_setup_options(struct mount_setup *s, const char *text, struct err *e)
     while (!rc && cli_next_suboption(&list, &name, &value))
         rc = one_option(s, name, value, e);
     return rc;
+}
+
+static void add_location(struct mount_setup *s, const char *place)
+{
+    for (size_t i = 0; i < s->location_count; i++)
+        if (!strcmp(s->locations[i], place))
+            return;
+    if (s->location_count < ARRAY_LEN(s->locations))
+        s->locations[s->location_count++] = place;
+}
+
+int mount_setup_locations(struct mount_setup *s, const char *const *first, size_t count,
+                          struct err *e)
+{
+    bool alone = count + s->mirror_count == 1; /* then opening it says best what is wrong */
+
+    s->location_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (alone || source_is_supported(first[i]))
+            add_location(s, first[i]);
+    for (size_t i = 0; i < s->mirror_count; i++)
+        add_location(s, s->mirrors[i]);
+    if (!s->location_count && count)
+        add_location(s, first[0]);
+    if (!s->location_count)
+        return err_set(e, ERR_UNRESOLVED, "there is no place to take the package from");
+    return 0;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fetch/href.h"
 #include "fs/overlay/crash_point.h"
 #include "src/log.h"
 #include "tools/mount_common.h"
@@ -124,21 +125,17 @@ static bool is_sloppy(const struct cli_command *c, int argc, char **argv)
     return sloppy;
 }
 
-static bool is_document(const char *location)
-{
-    size_t n = strcspn(location, "?#");
-
-    return n >= 4 && (!strncasecmp(location + n - 4, ".osd", 4) ||
-                      !strncasecmp(location + n - 4, ".xml", 4));
-}
-
 static enum exitcode body(struct daemon *d, void *arg)
 {
     struct sftfs *f = arg;
+    struct err e = { 0 };
 
-    enum exitcode status = mount_serve(&f->setup, d, f->location, f->mountpoint, NULL, NULL);
+    if (mount_setup_locations(&f->setup, &f->location, 1, &e))
+        return report_error(&f->setup.report, f->location, &e);
+    enum exitcode status =
+        mount_serve(&f->setup, d, f->setup.locations[0], f->mountpoint, NULL, NULL);
 
-    if (status == EXITCODE_NOT_A_PACKAGE && is_document(f->location))
+    if (status == EXITCODE_NOT_A_PACKAGE && href_names_document(f->location))
         report_note(&f->setup.report, "sftmount mounts what an OSD file or a manifest names");
     return status;
 }

@@ -150,7 +150,7 @@ static int check_guid(const struct sftmount *m, const struct package_info *info,
 
     if (!m->target.has_guid || guid_equal(&m->target.guid, &info->package_guid))
         return 0;
-    package = report_place(m->target.location);
+    package = report_place(m->setup.locations[0]);
     document = report_place(m->target.document);
     if (!package || !document)
         return err_nomem(e);
@@ -187,9 +187,13 @@ static enum exitcode body(struct daemon *d, void *arg)
     struct err e = { 0 };
     enum exitcode status;
 
-    if (target_find(m->named, &m->setup.connection, &m->place, &m->target, &e))
+    m->place.offline = m->setup.offline;
+    m->place.mirrored = m->setup.mirror_count > 0;
+    if (target_find(m->named, &m->setup.connection, &m->place, &m->target, &e) ||
+        mount_setup_locations(&m->setup, (const char *const *)m->target.locations,
+                              m->target.location_count, &e))
         return report_error(&m->setup.report, m->named, &e);
-    status = mount_serve(&m->setup, d, m->target.location, m->mountpoint, check, m);
+    status = mount_serve(&m->setup, d, m->setup.locations[0], m->mountpoint, check, m);
     if (m->made && !mount_is_ours(m->made))
         runtime_dir_remove(m->made);
     return status;

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "fetch/href.h"
+#include "fetch/http_url.h"
 #include "src/manifest.h"
 #include "src/osd.h"
 
@@ -26,7 +27,8 @@ struct finder {
 
 void target_free(struct target *t)
 {
-    free(t->location);
+    for (size_t i = 0; i < t->location_count; i++)
+        free(t->locations[i]);
     free(t->name);
     free(t->document);
     *t = (struct target){ 0 };
@@ -46,7 +48,7 @@ static bool looks_like_xml(const uint8_t *p, size_t len)
 }
 
 /* Reads LOCATION if it is a document: 1 and the bytes (caller frees), 0 if it is something else. */
-static int read_document(const char *location, const struct source_options *connection,
+static int read_document(const char *location, const struct source_options *connection, bool offline,
                          uint8_t **data, size_t *len, struct err *e)
 {
     auto_free uint8_t *bytes = NULL;
@@ -56,6 +58,8 @@ static int read_document(const char *location, const struct source_options *conn
     size_t n;
     int rc;
 
+    if (offline && http_url_matches(location))
+        return err_set(e, ERR_OFFLINE, "offline: documents on web servers cannot be read");
     rc = source_open(location, connection, HEAD_BYTES, &source, e);
     if (rc)
         return rc;
@@ -112,11 +116,42 @@ static int set_text(char **to, const char *text, struct err *e)
     return *to ? 0 : err_nomem(e);
 }
 
+/* Takes PLACE, unless it is there already. */
+static void add_location(struct target *t, char **place)
+{
+    for (size_t i = 0; i < t->location_count; i++)
+        if (!strcmp(t->locations[i], *place))
+            return;
+    t->locations[t->location_count++] = steal_ptr(place);
+}
+
+/*
+ * Where HREF leads with HOW, into F->out. Behind an OverrideURL on a web server, the HREF is a place
+ * too, if it can be one. Not so behind a path: who has the package here wants to be independent of
+ * servers.
+ */
+static int find_places(const struct finder *f, const char *href, struct href_options how,
+                       struct err *e)
+{
+    auto_free char *first = NULL, *second = NULL;
+    bool overridden = how.override_url && how.override_url[0] && !(how.source && how.source[0]);
+    int rc = href_resolve(href, &how, &first, e);
+
+    if (rc)
+        return f->options->mirrored ? 0 : rc;
+    overridden = overridden && http_url_matches(first);
+    add_location(f->out, &first);
+    how.override_url = NULL;
+    if (overridden && !href_resolve(href, &how, &second, NULL) && source_is_supported(second))
+        add_location(f->out, &second);
+    return 0;
+}
+
 /* An OSD, read from LOCATION: resolves its CODEBASE into F->out. */
 static int from_osd(const struct finder *f, const char *location, const struct osd *osd,
                     struct err *e)
 {
-    auto_free char *base = NULL, *place = NULL;
+    auto_free char *base = NULL;
     struct href_options how = {
         .source = f->options->source,
         .override_url = f->options->override_url,
@@ -130,14 +165,12 @@ static int from_osd(const struct finder *f, const char *location, const struct o
     if (rc)
         return rc;
     how.base = base;
-    rc = href_resolve(osd->codebase.href, &how, &place, e);
+    rc = find_places(f, osd->codebase.href, how, e);
     if (rc)
         return rc;
     if (guid[0] && guid_parse(guid, &out->guid))
         return err_set(e, ERR_XML, "the GUID of the CODEBASE is not one: '%s'", guid);
     out->has_guid = guid[0] && !guid_is_zero(&out->guid);
-    free(out->location);
-    out->location = steal_ptr(&place);
     rc = set_text(&out->name, osd->name, e);
     return rc ? rc : set_text(&out->document, location, e);
 }
@@ -149,7 +182,7 @@ static int read_osd(const struct finder *f, const char *location, struct err *e)
     size_t len;
     int rc;
 
-    rc = read_document(location, f->connection, &data, &len, e);
+    rc = read_document(location, f->connection, f->options->offline, &data, &len, e);
     if (rc < 0)
         return rc;
     if (!rc)
@@ -196,11 +229,18 @@ static int app_target(const struct finder *f, const char *base, const struct man
     return read_osd(f, beside, &second) ? rc : 0;
 }
 
+static bool same_place(const struct target *a, const struct target *b)
+{
+    if (!a->location_count || !b->location_count)
+        return a->location_count == b->location_count;
+    return !strcmp(a->locations[0], b->locations[0]);
+}
+
 static bool same_package(const struct target *a, const struct target *b)
 {
     if (a->has_guid && b->has_guid)
-        return guid_equal(&a->guid, &b->guid) && !strcmp(a->location, b->location);
-    return !strcmp(a->location, b->location);
+        return guid_equal(&a->guid, &b->guid) && same_place(a, b);
+    return same_place(a, b);
 }
 
 static int refuse_choice(const struct manifest *m, const char *wanted, bool found, struct err *e)
@@ -227,7 +267,7 @@ static int from_manifest(const struct finder *f, const char *location, const str
     auto_free char *base = NULL;
     struct err first_error = { 0 };
     struct target best = { 0 };
-    bool different = false;
+    bool different = false, has_best = false;
     int rc = base_of(location, f->connection, &base, e), first_rc = 0;
 
     for (size_t i = 0; !rc && i < m->app_count && !different; i++) {
@@ -244,7 +284,8 @@ static int from_manifest(const struct finder *f, const char *location, const str
             first_error = error;
             err_wrap(&first_error, "%s", m->apps[i].osd);
         }
-        if (!one_rc && !best.location) {
+        if (!one_rc && !has_best) {
+            has_best = true;
             best = one;
             one = (struct target){ 0 };
         } else if (!one_rc) {
@@ -256,7 +297,7 @@ static int from_manifest(const struct finder *f, const char *location, const str
         target_free(&best);
         return rc;
     }
-    if (best.location && !different) {
+    if (has_best && !different) {
         target_free(f->out);
         *f->out = best;
         return 0;
@@ -293,9 +334,40 @@ static int from_document(const struct finder *f, const char *location, const uin
     return rc;
 }
 
+/* Whether NAMED, which cannot be read, may be a package all the same. */
+static bool may_be_package(const char *named, const struct target_options *o, enum err_kind kind)
+{
+    switch (kind) {
+    case ERR_OFFLINE:
+        return true;
+    case ERR_NETWORK:
+    case ERR_TIMEOUT:
+    case ERR_HTTP_STATUS:
+        return o->mirrored || !href_names_document(named);
+    case ERR_NO_MEMORY:
+    case ERR_INVALID:
+    case ERR_CANCELLED:
+        return false;
+    default:
+        return o->mirrored;
+    }
+}
+
+static int from_package(struct target *out, const char *named, struct err *e)
+{
+    auto_free char *place = strdup(named);
+
+    if (!place)
+        return err_nomem(e);
+    add_location(out, &place);
+    int rc = set_text(&out->name, "", e);
+    return rc ? rc : set_text(&out->document, "", e);
+}
+
 int target_find(const char *named, const struct source_options *connection,
                 const struct target_options *o, struct target *out, struct err *e)
 {
+    struct source_options patience = *connection;
     struct finder f = { connection, o, out };
     auto_free uint8_t *data = NULL;
     struct err own = { 0 };
@@ -303,12 +375,13 @@ int target_find(const char *named, const struct source_options *connection,
     int rc;
 
     *out = (struct target){ 0 };
-    rc = read_document(named, connection, &data, &len, &own);
+    /* What looks like a package is asked for once: whoever opens it tries again. */
+    patience.once = !href_names_document(named);
+    rc = read_document(named, &patience, o->offline, &data, &len, &own);
     if (rc > 0)
         rc = from_document(&f, named, data, len, &own);
-    else if (!rc && (set_text(&out->location, named, &own) || set_text(&out->name, "", &own) ||
-                     set_text(&out->document, "", &own)))
-        rc = -ENOMEM;
+    else if (!rc || may_be_package(named, o, own.kind))
+        rc = from_package(out, named, &own);
     if (rc && e)
         *e = own;
     return rc;

@@ -16,10 +16,16 @@ struct target_options {
     const char *override_url;
     const char *source_root;
     const char *app; /* application of a manifest: its name, or its OSD's file name */
+    bool offline;    /* no web server is asked for documents */
+    bool mirrored;   /* there are further places for the package */
 };
 
+/* OverrideURL and HREF; or the one place that was named. */
+enum { TARGET_LOCATIONS_MAX = 2 };
+
 struct target {
-    char *location;   /* of the package */
+    char *locations[TARGET_LOCATIONS_MAX]; /* of the package, in order of preference */
+    size_t location_count; /* 0 only if MIRRORED, when no place can be derived from the HREF */
     char *name;       /* of the application or package, "" if not known yet */
     char *document;   /* where LOCATION was found, "" if the package itself was named */
     struct guid guid; /* the package must have, if has_guid */
@@ -28,7 +34,8 @@ struct target {
 
 /*
  * Finds out where NAMED leads. Fills *out, to be released with target_free() also after an error.
- * Errors of reading documents, ERR_UNRESOLVED, and ERR_INVALID with the names when a manifest's
+ * What cannot be read, because its server is away or must not be asked, is taken for a package: that
+ * may be cached, or be had from elsewhere. Errors of reading documents, ERR_UNRESOLVED, and ERR_INVALID with the names when a manifest's
  * applications live in different packages and none was chosen. May block on the network.
  */
 int target_find(const char *named, const struct source_options *connection,
