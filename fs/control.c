@@ -122,7 +122,7 @@ static void answer(struct control *ctl, struct client *c, size_t len)
         (void)err_set(&e, ERR_BUSY, "too many programs are following already");
         control_reply_error(&c->reply, &e);
     } else {
-        control_reply_begin(&ctl->parts, &request, &c->reply);
+        control_reply_begin(&ctl->parts, &request, &c->reply, now_ms());
     }
     pump(ctl, c);
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fetch/loader.h"
+#include "fetch/origin.h"
 #include "src/log_ring.h"
 
 #define LOG "control"
@@ -14,6 +16,7 @@
 enum {
     PIECE = 16 * 1024, /* bytes of a log that are made at a time */
     FOLLOW_STEP_MS = 200,
+    PROGRESS_STEP_MS = 1000,
 };
 
 static void take_text(struct control_reply *r, FILE *stream, char **text, size_t *len)
@@ -116,14 +119,96 @@ static void reply_level(const struct control_request *request, struct control_re
     simple_reply(r, text);
 }
 
+/* ---- fetching ahead ---- */
+
+/* Whether the loader will do nothing more by itself. */
+static bool is_at_rest(const struct control_parts *parts)
+{
+    struct loader_status status;
+
+    loader_get_status(parts->loader, &status);
+    return status.state != LOADER_LOADING && status.state != LOADER_RESTING;
+}
+
+/* One group of rows, ended by an empty line. */
+static void reply_progress(const struct control_parts *parts, struct control_reply *r,
+                           int64_t now_ms)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *stream = open_memstream(&text, &len);
+    /* Before the rows are made, so that the last of them say how it ended. */
+    r->ended = !r->request.follow || r->finish || is_at_rest(parts);
+
+    if (stream) {
+        if (!r->begun)
+            (void)fputs("ok\n", stream);
+        r->begun = true;
+        control_rows(parts, CONTROL_IN_PROGRESS, write_row, stream);
+        (void)fputs(r->ended ? "\nend\n" : "\n", stream);
+    }
+    r->wake_ms = now_ms + PROGRESS_STEP_MS;
+    take_text(r, stream, &text, &len);
+}
+
+static void reply_prefetch(const struct control_parts *parts, struct control_reply *r)
+{
+    static const enum loader_goal goals[] = {
+        [CONTROL_PREFETCH_LAUNCH] = LOADER_LAUNCH,
+        [CONTROL_PREFETCH_ALL] = LOADER_ALL,
+        [CONTROL_PREFETCH_STOP] = LOADER_NOTHING,
+    };
+    enum loader_goal goal = goals[r->request.prefetch];
+    struct err e = { 0 };
+
+    if (loader_set_goal(parts->loader, goal, &e)) {
+        control_reply_error(r, &e);
+        return;
+    }
+    log_info(LOG, "fetching ahead changed; goal=%s", loader_goal_name(goal));
+    simple_reply(r, "ok\nend\n");
+}
+
+static void reply_offline(const struct control_parts *parts, struct control_reply *r)
+{
+    bool offline = r->request.verb == CONTROL_OFFLINE;
+
+    origin_set_offline(parts->source, offline);
+    if (!offline)
+        loader_wake(parts->loader);
+    log_info(LOG, offline ? "no server is asked from now on; offline=yes"
+                          : "servers are asked again; offline=no");
+    simple_reply(r, "ok\nend\n");
+}
+
 /* ---- dispatch ---- */
 
+static const char *why_not(const struct control_parts *parts, enum control_verb verb)
+{
+    switch (verb) {
+    case CONTROL_PREFETCH:
+    case CONTROL_PROGRESS:
+        return parts->loader ? NULL : "nothing is fetched ahead on this mount";
+    case CONTROL_OFFLINE:
+    case CONTROL_ONLINE:
+        return parts->source && source_is_origin(parts->source) ? NULL
+                                                                : "this mount asks no server";
+    default:
+        return NULL;
+    }
+}
+
 void control_reply_begin(const struct control_parts *parts, const struct control_request *request,
-                         struct control_reply *r)
+                         struct control_reply *r, int64_t now_ms)
 {
     *r = (struct control_reply){ .request = *request,
                                  .follow = request->follow,
                                  .wake_ms = INT64_MAX };
+    const char *reason = why_not(parts, request->verb);
+    if (reason) {
+        refuse(r, ERR_UNSUPPORTED, reason);
+        return;
+    }
     switch (request->verb) {
     case CONTROL_PING:
         simple_reply(r, "ok\nend\n");
@@ -136,25 +221,34 @@ void control_reply_begin(const struct control_parts *parts, const struct control
         return;
     case CONTROL_LOG:
         r->next_line = log_ring_last(request->lines);
-        reply_log(r, 0);
+        reply_log(r, now_ms);
         return;
     case CONTROL_LOGLEVEL:
         reply_level(request, r);
         return;
-    default:
-        refuse(r, ERR_UNSUPPORTED, "this mount cannot do that");
+    case CONTROL_PREFETCH:
+        reply_prefetch(parts, r);
+        return;
+    case CONTROL_PROGRESS:
+        reply_progress(parts, r, now_ms);
+        return;
+    case CONTROL_OFFLINE:
+    case CONTROL_ONLINE:
+        reply_offline(parts, r);
+        return;
     }
 }
 
 void control_reply_more(const struct control_parts *parts, struct control_reply *r, int64_t now_ms)
 {
-    (void)parts;
     free(steal_ptr(&r->text));
     r->len = 0;
     if (!r->ended && r->request.verb == CONTROL_LOG)
         reply_log(r, now_ms);
-    else
+    else if (r->ended || r->request.verb != CONTROL_PROGRESS)
         r->ended = true;
+    else if (now_ms >= r->wake_ms || r->finish)
+        reply_progress(parts, r, now_ms);
 }
 
 void control_reply_free(struct control_reply *r)

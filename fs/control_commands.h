@@ -23,15 +23,15 @@ struct control_reply {
     bool begun;
 };
 
-/* Does what REQUEST says, and has the first piece of the reply. */
+/* Does what REQUEST says, and has the first piece of the reply. NOW_MS is of CLOCK_MONOTONIC. */
 void control_reply_begin(const struct control_parts *parts, const struct control_request *request,
-                         struct control_reply *reply);
+                         struct control_reply *reply, int64_t now_ms);
 
 /* A reply that says what is wrong. */
 void control_reply_error(struct control_reply *reply, const struct err *e);
 
-/* To be called when TEXT has been sent: makes the next piece, which may be empty. NOW_MS is of
- * CLOCK_MONOTONIC. */
+/* To be called when TEXT has been sent, and again at wake_ms: makes the next piece, which may be
+ * empty. */
 void control_reply_more(const struct control_parts *parts, struct control_reply *reply,
                         int64_t now_ms);
 

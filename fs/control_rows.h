@@ -11,8 +11,10 @@
 
 #include "fs/control_wire.h"
 
+struct cache;
 struct counters;
 struct engine;
+struct loader;
 struct package;
 struct source;
 
@@ -20,7 +22,9 @@ struct source;
 struct control_parts {
     const struct package *package;
     struct engine *engine;
-    struct source *source;           /* NULL: nothing is told of it */
+    struct source *source;           /* this and the next two: NULL if there is none */
+    struct cache *cache;
+    struct loader *loader;
     const struct counters *counters; /* of fs/ */
     const char *mountpoint;
     const char *source_name;         /* as mount(8) shows it: without credentials */
@@ -33,6 +37,7 @@ struct control_parts {
 enum control_group {
     CONTROL_IN_STATUS = 1u << 0,
     CONTROL_IN_STATS = 1u << 1,
+    CONTROL_IN_PROGRESS = 1u << 2,
 };
 
 typedef void (*control_row_fn)(const struct control_row *row, void *arg);

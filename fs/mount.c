@@ -303,6 +303,8 @@ static void start_control(struct vfs *v)
         .package = v->package,
         .engine = v->engine,
         .source = o->source,
+        .cache = o->cache,
+        .loader = o->loader,
         .counters = &v->counters,
         .mountpoint = o->mountpoint,
         .source_name = o->fsname && *o->fsname ? o->fsname : "sftfs",

@@ -14,6 +14,8 @@
 #include "src/err.h"
 #include "src/package.h"
 
+struct cache;   /* fetch/cache.h */
+struct loader;  /* fetch/loader.h */
 struct overlay; /* fs/overlay/overlay.h */
 struct source;  /* fetch/source.h */
 
@@ -39,7 +41,10 @@ struct mount_options {
     struct overlay *overlay; /* the user's changes; NULL: the package alone. Borrowed, to be closed
                                 after mount_run() */
     bool read_only;          /* nothing may be changed; without an overlay nothing can */
-    struct source *source;   /* whose numbers the control socket tells, or NULL. Borrowed */
+    /* What the control socket tells of, and steers, beside the engine. Borrowed; each may be NULL. */
+    struct source *source;
+    struct cache *cache;
+    struct loader *loader;
 };
 
 /*

@@ -30,8 +30,8 @@ static char *show(const char *form)
         CU_ASSERT_EQUAL_FATAL(show_rows_add(&rows, lines[i], NULL), 0);
     if (!strcmp(form, "text"))
         show_text(out, &rows);
-    else if (!strcmp(form, "json"))
-        show_json(out, &rows);
+    else if (!strncmp(form, "json", 4))
+        show_json(out, &rows, !strcmp(form, "json line"));
     else
         show_prometheus(out, &rows, "/mnt/a\"b\\c\n\xff");
     CU_ASSERT_EQUAL_FATAL(fclose(out), 0);
@@ -84,6 +84,39 @@ static void json_names_the_units(void)
     auto_free char *text = show("json");
 
     CU_ASSERT_STRING_EQUAL(text, wanted);
+}
+
+static void json_of_one_line_has_one_line(void)
+{
+    auto_free char *text = show("json line");
+
+    CU_ASSERT_EQUAL(strchr(text, '\n') - text, (ptrdiff_t)strlen(text) - 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"hits\": {\"memory\": 3, \"disk\": 4}, "));
+}
+
+static void progress_is_one_line(void)
+{
+    static const char *const load[] = {
+        "load_state\t\t\ttext\tnumber\tresting\tState",
+        "load\t\t\tgauge\tpercent\t35\tPart",
+        "load_blocks\t\t\tgauge\tnumber\t340\tBlocks",
+        "load_done_blocks\t\t\tgauge\tnumber\t120\tBlocks",
+        "load_size\t\t\tgauge\tbytes\t2048\tBytes",
+        "load_done\t\t\tgauge\tbytes\t1024\tBytes",
+        "load_rest\t\t\tgauge\tms\t2500\tTime",
+    };
+    struct show_rows rows = { .count = 0 };
+    auto_free char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(out);
+    for (size_t i = 0; i < ARRAY_LEN(load); i++)
+        CU_ASSERT_EQUAL_FATAL(show_rows_add(&rows, load[i], NULL), 0);
+    show_progress(out, &rows);
+    CU_ASSERT_EQUAL_FATAL(fclose(out), 0);
+    show_rows_free(&rows);
+    CU_ASSERT_STRING_EQUAL(text, " 35 %  120 of 340 blocks, 1.0K of 2.0K, resting for 3 s\n");
 }
 
 #define MOUNT "mount=\"/mnt/a\\\"b\\\\c\\n\xef\xbf\xbd\""
@@ -139,5 +172,7 @@ static void rows_have_an_end(void)
 UNIT_MAIN("ctl-show",
           TEST(text_has_a_row_a_line),
           TEST(json_names_the_units),
+          TEST(json_of_one_line_has_one_line),
+          TEST(progress_is_one_line),
           TEST(prometheus_has_base_units_and_sums),
           TEST(rows_have_an_end))

@@ -135,6 +135,34 @@ void show_text(FILE *out, const struct show_rows *rows)
     }
 }
 
+/* A row that is not there has the value 0 and no text. */
+static struct control_row find_row(const struct show_rows *rows, const char *name)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (!strcmp(rows->rows[i].name, name))
+            return rows->rows[i];
+    return (struct control_row){ .text = "" };
+}
+
+void show_progress(FILE *out, const struct show_rows *rows)
+{
+    char done[TEXT_SIZE_SIZE], size[TEXT_SIZE_SIZE];
+    uint64_t failures = find_row(rows, "load_failures").value;
+    uint64_t rest = find_row(rows, "load_rest").value;
+
+    text_size(find_row(rows, "load_done").value, done);
+    text_size(find_row(rows, "load_size").value, size);
+    (void)fprintf(out, "%3" PRIu64 " %%  %" PRIu64 " of %" PRIu64 " blocks, %s of %s, ",
+                  find_row(rows, "load").value, find_row(rows, "load_done_blocks").value,
+                  find_row(rows, "load_blocks").value, done, size);
+    text_put(out, find_row(rows, "load_state").text);
+    if (rest)
+        (void)fprintf(out, " for %" PRIu64 " s", rest / 1000 + 1);
+    if (failures)
+        (void)fprintf(out, ", %" PRIu64 " failures", failures);
+    (void)fputc('\n', out);
+}
+
 /* ---- JSON ---- */
 
 static const char *json_suffix(const struct control_row *row)
@@ -166,9 +194,9 @@ static void json_value(struct json *j, const char *key, const struct control_row
     }
 }
 
-void show_json(FILE *out, const struct show_rows *rows)
+void show_json(FILE *out, const struct show_rows *rows, bool one_line)
 {
-    struct json j = json_begin(out);
+    struct json j = one_line ? json_begin_line(out) : json_begin(out);
     char key[CONTROL_REQUEST_MAX];
 
     json_object(&j, NULL);
@@ -278,7 +306,7 @@ static void put_info(FILE *out, const struct show_rows *rows, const char *mountp
     (void)fputs("sftfs_info{", out);
     put_label(out, "mount", mountpoint);
     for (size_t i = 0; i < rows->count; i++)
-        if (rows->rows[i].kind == CONTROL_TEXT) {
+        if (rows->rows[i].kind == CONTROL_TEXT && !*rows->rows[i].label_name) {
             (void)fputc(',', out);
             put_label(out, rows->rows[i].name, rows->rows[i].text);
         }

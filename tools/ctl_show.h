@@ -25,9 +25,12 @@ void show_rows_free(struct show_rows *rows);
 /* One row a line: "Name:  value". */
 void show_text(FILE *out, const struct show_rows *rows);
 
-/* One object: members named after the rows, with the unit behind (_bytes, _ms, _percent); rows with a
- * label are an object of their own. */
-void show_json(FILE *out, const struct show_rows *rows);
+/* One object, on one line if ONE_LINE: members named after the rows, with the unit behind (_bytes, _ms,
+ * _percent); rows with a label are an object of their own. */
+void show_json(FILE *out, const struct show_rows *rows, bool one_line);
+
+/* The rows of the command progress in one line: "35 %  120 of 340 blocks, 1.2M of 3.4M, loading". */
+void show_progress(FILE *out, const struct show_rows *rows);
 
 /* Exposition format of Prometheus. Every metric has the label mount="MOUNTPOINT"; the texts are labels
  * of sftfs_info. */

@@ -86,7 +86,7 @@ static const struct {
     { "stats", ctl_status, CONTROL_STATS, { OPT_JSON, OPT_FORMAT }, NULL },
     { "log", ctl_log, CONTROL_LOG, { OPT_JSON, OPT_FOLLOW, OPT_LINES }, NULL },
     { "loglevel", ctl_order, CONTROL_LOGLEVEL, { OPT_JSON }, "level" },
-    { "progress", ctl_progress, CONTROL_PROGRESS, { OPT_JSON, OPT_FOLLOW }, NULL },
+    { "progress", ctl_progress, CONTROL_PROGRESS, { OPT_JSON }, NULL },
     { "prefetch", ctl_order, CONTROL_PREFETCH, { OPT_JSON }, "launch, all or stop" },
     { "offline", ctl_order, CONTROL_OFFLINE, { OPT_JSON }, NULL },
     { "online", ctl_order, CONTROL_ONLINE, { OPT_JSON }, NULL },
@@ -154,7 +154,7 @@ enum exitcode ctl_status(struct ctl *c)
         if (c->format == CTL_PROMETHEUS)
             show_prometheus(stdout, &got.rows, c->id.mountpoint);
         else if (c->format == CTL_JSON)
-            show_json(stdout, &got.rows);
+            show_json(stdout, &got.rows, false);
         else
             show_text(stdout, &got.rows);
         status = report_finish(&c->report, EXITCODE_OK);
@@ -219,10 +219,34 @@ enum exitcode ctl_order(struct ctl *c)
     return ask(c, print_plain, c);
 }
 
+struct progress {
+    const struct ctl *ctl;
+    struct show_rows rows;
+};
+
+/* An empty line ends a group of rows. */
+static int print_progress(char *line, void *arg)
+{
+    struct progress *p = arg;
+
+    if (*line)
+        return show_rows_add(&p->rows, line, NULL);
+    if (p->ctl->format == CTL_JSON)
+        show_json(stdout, &p->rows, true);
+    else
+        show_progress(stdout, &p->rows);
+    show_rows_free(&p->rows);
+    return fflush(stdout) ? -EPIPE : 0;
+}
+
 enum exitcode ctl_progress(struct ctl *c)
 {
+    struct progress p = { .ctl = c };
+
     c->request.follow = true;
-    return ask(c, print_plain, c);
+    enum exitcode status = ask(c, print_progress, &p);
+    show_rows_free(&p.rows);
+    return status;
 }
 
 /* ---- the command line ---- */
