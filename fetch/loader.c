@@ -383,8 +383,8 @@ int loader_set_goal(struct loader *l, enum loader_goal goal, struct err *e)
     l->goal = goal;
     l->woken = true;
     pthread_cond_broadcast(&l->changed);
-    if (goal == LOADER_NOTHING && !l->running)
-        l->state = LOADER_IDLE;
+    if (!l->running) /* who looks now must not see how the goal before ended */
+        l->state = goal == LOADER_NOTHING ? LOADER_IDLE : LOADER_LOADING;
     if (goal != LOADER_NOTHING && !l->running && start_thread(l)) {
         l->state = LOADER_IDLE;
         rc = err_set(e, ERR_SYSTEM, "no thread to load the package with");
