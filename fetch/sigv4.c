@@ -104,8 +104,8 @@ static char *put_query(char *to, const char *query)
 
 char *sigv4_url(const char *url)
 {
-    const char *colon = strchr(url, ':');
-    const char *host = colon ? colon + 1 + strspn(colon + 1, "/") : url;
+    const char *scheme = strstr(url, "://");
+    const char *host = scheme ? scheme + 3 : url;
     const char *path = host + strcspn(host, "/?");
     size_t path_len = strcspn(path, "?"), before = (size_t)(path - url);
     auto_free char *out = malloc(before + 3 * strlen(path) + strlen(path) + 8);

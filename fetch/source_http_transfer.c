@@ -19,6 +19,7 @@
 enum {
     RECEIVE_BUFFER = 256 * 1024,
     MAX_REDIRECTS = 5,
+    KEPT_SECONDS = 3600, /* idle: it is worth two round trips, and keep-alive finds out if it is dead */
     ERROR_PAGE_MAX = 16 * 1024, /* read to its end, so that the connection can be used again */
 };
 
@@ -205,6 +206,7 @@ static CURLcode set_transport(CURL *easy, const struct http_source *s)
     SET(TCP_KEEPALIVE, 1L);
     SET(TCP_KEEPIDLE, 30L);
     SET(TCP_KEEPINTVL, 15L);
+    SET(MAXAGE_CONN, (long)KEPT_SECONDS);
     SET(CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
     SET(LOW_SPEED_LIMIT, (long)o->low_speed_bytes);
     SET(LOW_SPEED_TIME, (long)o->low_speed_seconds);

@@ -152,7 +152,8 @@ NGINX_EXTRA="location /slow { alias $T/root/object; limit_rate 1m; }"
 start_nginx "$T/root"
 
 kill_nginx() {
-    for kn_pid in $(pgrep -P "$NGINX_PID") $NGINX_PID; do
+    # The master first: it would put another worker in the place of one that ends.
+    for kn_pid in $NGINX_PID $(pgrep -P "$NGINX_PID"); do
         kill -KILL "$kn_pid" 2>/dev/null
     done
     wait "$NGINX_PID" 2>/dev/null
