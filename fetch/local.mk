@@ -33,6 +33,8 @@ libsftfetch_a_SOURCES = \
 	fetch/curl_library.h \
 	fetch/decoders.c \
 	fetch/decoders.h \
+	fetch/delivery.c \
+	fetch/delivery.h \
 	fetch/dsft_open.c \
 	fetch/dsft_open.h \
 	fetch/engine.c \

@@ -94,6 +94,7 @@ struct http_outcome {
     struct err err;
     enum retry_verdict verdict; /* when it failed */
     bool stale;                 /* it failed because a kept connection was gone: nobody saw it */
+    bool unreached;             /* it failed before there was a server to speak to */
     long after_s;               /* Retry-After; negative: none */
 };
 

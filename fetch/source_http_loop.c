@@ -16,7 +16,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { IDLE_WAIT_MS = 3600 * 1000 };
+enum {
+    IDLE_WAIT_MS = 3600 * 1000,
+    OPENING_TRIES = 3, /* to reach a server at all, before opening fails */
+};
 
 uint64_t http_now_ms(void)
 {
@@ -219,7 +222,9 @@ void http_loop_attempt_ended(struct http_request *q, const struct http_outcome *
                              .after_s = o->after_s,
                              .chance = next_chance(s) };
     uint64_t at_ms;
-    if (o->verdict != RETRY_HERE || q->once) {
+    /* Who has just named a server wants to hear soon that there is none. */
+    bool enough = q->once || (q->opening && o->unreached && q->failed >= OPENING_TRIES);
+    if (o->verdict != RETRY_HERE || enough) {
         finish_failed(q, o->status, &e);
     } else if (retry_plan(&r, &at_ms)) {
         try_again(q, &e, at_ms);

@@ -438,6 +438,7 @@ static void failure(struct http_request *q, CURLcode code, struct http_outcome *
 
     o->verdict = proxy ? retry_of_status(proxy) : retry_of_fault(fault);
     o->stale = was_stale(q, fault);
+    o->unreached = fault == RETRY_FAULT_NAME || fault == RETRY_FAULT_CONNECT;
     if (proxy == 407) {
         o->status = err_set(&o->err, ERR_AUTH, "%s: the proxy wants a log-in (status 407)", name);
         return;

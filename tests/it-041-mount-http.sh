@@ -42,7 +42,8 @@ diff -r "$src" "$m" || die "trees differ"
 unmount "$m"
 
 step "several readers at once"
-mount_package "$URL/p.sft" "$m" -o io_timeout=5
+# Nothing ahead of need: what was not read must not be there.
+mount_package "$URL/p.sft" "$m" -o io_timeout=5,autoload=never,fetch_ahead=0,cache_dir=none
 http_log_mark
 readers=
 for n in 1 2 3 4 5 6; do
@@ -111,7 +112,7 @@ server.serve_forever()
 PY
 python3 "$T/stall.py" "$T/www" "$T/port" &
 wait_for 20 test -s "$T/port" || die "the stalling server does not start"
-mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o io_timeout=120
+mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o io_timeout=120,autoload=never,fetch_ahead=0,cache_dir=none
 expect_equal "$(cat "$m/sub/file 7.txt")" "file 7"
 touch "$T/www/stall"
 cat "$m/third.bin" >/dev/null 2>&1 &
@@ -160,7 +161,7 @@ cmp "$m/third.bin" "$src/third.bin" || die "reads fail after the stall"
 
 step "unmounting while a read waits ends it"
 unmount "$m"
-mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o io_timeout=120
+mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o io_timeout=120,autoload=never,fetch_ahead=0,cache_dir=none
 touch "$T/www/stall"
 cat "$m/third.bin" >/dev/null 2>&1 &
 reader=$!
@@ -174,7 +175,7 @@ wait_for 20 not_mounted "$m" || die "still mounted after SIGTERM"
 rm -f "$T/www/stall"
 
 step "the same while the next file of a row, which waits too, is being handed to the kernel"
-mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o io_timeout=120
+mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o io_timeout=120,autoload=never,fetch_ahead=0,cache_dir=none
 ls -lR "$m" >/dev/null
 # Brings the first two files and the beginning of the third into the daemon's memory and takes them
 # out of the kernel's; then the third is asked for as a whole while the first two are read in order.

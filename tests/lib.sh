@@ -128,6 +128,8 @@ chmod 755 "$T"
 test_tag=${T##*.}.$$
 SFTFS_TEST_TAG=$test_tag
 export SFTFS_TEST_TAG
+XDG_CACHE_HOME=$T/cache-home # made by whoever needs it
+export XDG_CACHE_HOME
 trap finish EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT

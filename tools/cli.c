@@ -258,6 +258,19 @@ const struct cli_option *cli_find(const struct cli_option *table, const char *na
     return NULL;
 }
 
+int cli_absolute_path(const char *what, const char *path, char **out, struct err *e)
+{
+    auto_free char *cwd = NULL;
+
+    if (path[0] != '/' && !(cwd = getcwd(NULL, 0)))
+        return err_sys(e, "%s %s: the working directory", what, path);
+    if (asprintf(out, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", path) < 0) {
+        *out = NULL;
+        return err_nomem(e);
+    }
+    return 0;
+}
+
 /* Reads the digits of TEXT; *rest is what follows them. */
 static bool read_digits(const char *text, uint64_t *out, const char **rest)
 {

@@ -29,6 +29,7 @@ enum cli_id {
     CLI_ID_OWN = 256,
     CLI_ID_CONNECTION = 1024, /* tools/connection.h */
     CLI_ID_MOUNT = 2048,      /* tools/mount_common.h */
+    CLI_ID_DELIVERY = 3072,   /* tools/delivery_setup.h */
     CLI_ID_STANDARD = 4096,   /* --help, --version: handled here */
 };
 
@@ -114,6 +115,9 @@ static inline bool cli_arg_is_optional(const struct cli_option *o)
 
 /* The row of TABLE called NAME, or NULL. */
 const struct cli_option *cli_find(const struct cli_option *table, const char *name);
+
+/* PATH as it is from anywhere, since a daemon changes its directory. Caller frees *out. */
+int cli_absolute_path(const char *what, const char *path, char **out, struct err *e) must_check;
 
 /* Numbers as arguments: decimal, whole text. ERR_INVALID says what was expected. */
 int cli_parse_number(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *out,

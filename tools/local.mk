@@ -10,6 +10,8 @@ libsfttools_a_SOURCES = \
 	tools/cli_help.c \
 	tools/connection.c \
 	tools/connection.h \
+	tools/delivery_setup.c \
+	tools/delivery_setup.h \
 	tools/exitcode.c \
 	tools/exitcode.h \
 	tools/interrupt.c \

@@ -14,6 +14,7 @@
 #include "tools/cli.h"
 #include "tools/connection.h"
 #include "tools/daemon.h"
+#include "tools/delivery_setup.h"
 #include "tools/report.h"
 
 extern const struct cli_option mount_suboptions[];
@@ -22,6 +23,7 @@ extern const struct cli_option mount_system_suboptions[];
 /* The groups of options behind -o, for a command's table. */
 #define MOUNT_GROUPS                                                                        \
     { "Mount options (after -o, separated by commas)", CLI_STYLE_SUB, mount_suboptions },   \
+    { "Disk cache and loading ahead (after -o)", CLI_STYLE_SUB, delivery_suboptions },      \
     { "Connection options (after -o)", CLI_STYLE_SUB, connection_suboptions },              \
     { "Options of mount(8) and fstab (after -o)", CLI_STYLE_SUB, mount_system_suboptions }
 
@@ -38,6 +40,8 @@ struct mount_setup {
     struct source_options connection;
     struct mount_options mount;
     struct engine_options engine;
+    struct delivery_setup delivery;
+    const struct guid *package_guid; /* known from a document, or NULL */
     enum overlay_choice overlay;
     char *overlay_dir;       /* absolute, with OVERLAY_CHOICE_DIR; owned */
     const char *old_version; /* where the version is that the overlay was last used with, or NULL */

@@ -93,6 +93,10 @@ const struct cli_option mount_suboptions[] = {
       "How much is logged: error, warning, info (the default) or debug. 'sftfs ctl' changes it while "
       "the package is mounted.",
       OPT_LOGLEVEL },
+    { "launch_list", 0, "FILE",
+      "Fetch ahead what FILE names, a recording or a list of paths, in place of the launch set of "
+      "the package. For packages that cannot be packed anew.",
+      OPT_LAUNCH_LIST },
     { NULL, 0, NULL, NULL, 0 },
 };
 
@@ -133,6 +137,7 @@ void mount_setup_init(struct mount_setup *s, const char *program)
             .push = true,
         },
     };
+    delivery_setup_init(&s->delivery);
 }
 
 void mount_setup_free(struct mount_setup *s)
@@ -142,6 +147,7 @@ void mount_setup_free(struct mount_setup *s)
     free(s->copies);
     free(s->fuse_options);
     free(s->overlay_dir);
+    delivery_setup_free(&s->delivery);
     free(s->record);
     free(s->launch_list);
 }
@@ -240,25 +246,11 @@ static int set_log_level(const char *value, struct err *e)
     return 0;
 }
 
-/* PATH as it is from anywhere, since a daemon changes its directory. Caller frees. */
-static int absolute(const char *what, const char *path, char **out, struct err *e)
-{
-    auto_free char *cwd = NULL;
-
-    if (path[0] != '/' && !(cwd = getcwd(NULL, 0)))
-        return err_sys(e, "%s %s: the working directory", what, path);
-    if (asprintf(out, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", path) < 0) {
-        *out = NULL;
-        return err_nomem(e);
-    }
-    return 0;
-}
-
 static int set_path(const char *what, const char *path, char **to, struct err *e)
 {
     free(*to);
     *to = NULL;
-    return absolute(what, path, to, e);
+    return cli_absolute_path(what, path, to, e);
 }
 
 int mount_setup_overlay(struct mount_setup *s, const char *value, struct err *e)
@@ -268,7 +260,7 @@ int mount_setup_overlay(struct mount_setup *s, const char *value, struct err *e)
     if (value && !*value)
         return err_set(e, ERR_INVALID, "overlay= needs a directory, 'temporary' or 'none'");
     if (value && strcmp(value, "none") != 0 && strcmp(value, "temporary") != 0) {
-        int rc = absolute("overlay", value, &dir, e);
+        int rc = cli_absolute_path("overlay", value, &dir, e);
         if (rc)
             return rc;
     }
@@ -328,6 +320,8 @@ static int apply(struct mount_setup *s, const struct cli_option *o, const char *
         rc = set_path("record", value, &s->record, e);
         s->mount.record = s->record;
         return rc;
+    case OPT_LAUNCH_LIST:
+        return set_path("launch_list", value, &s->launch_list, e);
     case OPT_RW:
         s->read_write = true;
         s->mount.read_only = false;
@@ -339,7 +333,8 @@ static int apply(struct mount_setup *s, const struct cli_option *o, const char *
         s->read_write = false;
         return 0;
     default:
-        return connection_set(&s->connection, o->id, value, e);
+        return delivery_setup_has(o->id) ? delivery_setup_set(&s->delivery, o->id, value, e)
+                                         : connection_set(&s->connection, o->id, value, e);
     }
 }
 
@@ -355,6 +350,8 @@ static int one_option(struct mount_setup *s, const char *name, const char *value
 {
     const struct cli_option *o = cli_find(mount_suboptions, name);
 
+    if (!o)
+        o = cli_find(delivery_suboptions, name);
     if (!o)
         o = cli_find(connection_suboptions, name);
     if (!o)

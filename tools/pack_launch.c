@@ -134,7 +134,7 @@ int pack_launch_read(const char *path, const struct pack_tree *tree, struct pack
     auto_free char *text = NULL;
     struct launch_list list = { .count = 0 };
     size_t len;
-    int rc = read_file(path, LAUNCH_LIST_MAX, &text, &len, e);
+    int rc = read_whole_file(path, LAUNCH_LIST_MAX, &text, &len, e);
 
     *unknown = 0;
     if (rc)

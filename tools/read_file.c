@@ -8,7 +8,7 @@
 
 #define ROOM_BYTES 65536u
 
-int read_file(const char *path, size_t max, char **data, size_t *len, struct err *e)
+int read_whole_file(const char *path, size_t max, char **data, size_t *len, struct err *e)
 {
     auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     auto_free char *all = NULL;

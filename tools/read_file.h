@@ -8,6 +8,7 @@
 
 /* Reads what is at PATH, which may be a pipe: *data (for free(), not NULL) has *len bytes.
  * ERR_LIMIT when there are more than MAX. Messages name PATH. Blocks. */
-int read_file(const char *path, size_t max, char **data, size_t *len, struct err *e) must_check;
+int read_whole_file(const char *path, size_t max, char **data, size_t *len,
+                    struct err *e) must_check;
 
 #endif

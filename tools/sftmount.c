@@ -193,6 +193,7 @@ static enum exitcode body(struct daemon *d, void *arg)
         mount_setup_locations(&m->setup, (const char *const *)m->target.locations,
                               m->target.location_count, &e))
         return report_error(&m->setup.report, m->named, &e);
+    m->setup.package_guid = m->target.has_guid ? &m->target.guid : NULL;
     status = mount_serve(&m->setup, d, m->setup.locations[0], m->mountpoint, check, m);
     if (m->made && !mount_is_ours(m->made))
         runtime_dir_remove(m->made);

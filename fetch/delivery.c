@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From locations to an engine that serves. See delivery.h. */
+#include "config.h"
+
+#include "fetch/delivery.h"
+
+#include <string.h>
+
+#include "fetch/http_url.h"
+#include "fetch/open.h"
+#include "fetch/origin.h"
+#include "src/container.h"
+#include "src/log.h"
+
+#define LOG "delivery"
+
+enum {
+    HEAD_BYTES = 4096, /* tell one version from another: an SFT's root hash is in them */
+};
+
+/* --- the cached version ------------------------------------------------------------------------ */
+
+/* A version in the disk cache, opened from there. */
+struct cached {
+    struct package *package; /* NULL: there is none */
+    char *path;
+    uint8_t head[HEAD_BYTES];
+    size_t head_len;
+};
+
+static void cached_free(struct cached *c)
+{
+    package_free(c->package);
+    free(c->path);
+}
+
+static int read_cached(struct cached *c, const char *path, struct err *e)
+{
+    struct source *source;
+    int rc = package_open(path, NULL, &source, &c->package, e);
+
+    if (rc)
+        return rc;
+    c->head_len = (size_t)min_u64(source_size(source), HEAD_BYTES);
+    rc = source_read_sync(source, 0, c->head, c->head_len, e);
+    source_close(source);
+    if (!rc && !cache_is_version(path, c->package))
+        rc = err_set(e, ERR_CORRUPT, "%s: holds another version than it should", path);
+    if (rc) {
+        package_free(c->package);
+        c->package = NULL;
+    }
+    return rc;
+}
+
+/* The version that one of the locations led to last, else the newest of the package. */
+static void find_cached(struct cache_dir *dir, const struct delivery_options *o, struct cached *out)
+{
+    struct err e;
+
+    for (size_t i = 0; i <= o->location_count && !out->package; i++) {
+        const char *location = i < o->location_count ? o->locations[i] : NULL;
+        auto_free char *path = NULL;
+
+        if ((!location && !o->package_guid) ||
+            cache_lookup(dir, location, location ? NULL : o->package_guid, &path, &e))
+            continue;
+        if (read_cached(out, path, &e)) {
+            log_warning(LOG, "the cached package cannot be used: %s; error=%s", e.text,
+                        err_kind_name(e.kind));
+            cache_lookup_failed(dir, path);
+            continue;
+        }
+        out->path = steal_ptr(&path);
+    }
+}
+
+/* --- opening ----------------------------------------------------------------------------------- */
+
+/* The bytes that the metadata was read from, kept until they can be stored. */
+struct metadata {
+    uint8_t *bytes; /* from the start of the container on */
+    size_t len;
+};
+
+static int keep_bytes(void *arg, uint64_t offset, const uint8_t *bytes, size_t len, struct err *e)
+{
+    struct metadata *m = arg;
+    size_t size;
+
+    if (offset != m->len || add_overflows(m->len, len, &size))
+        return 0; /* a format that begins elsewhere: its metadata is not kept */
+    uint8_t *all = realloc(m->bytes, size);
+    if (!all)
+        return err_nomem(e);
+    memcpy(all + m->len, bytes, len);
+    m->bytes = all;
+    m->len = size;
+    return 0;
+}
+
+static bool is_plain_file(const struct delivery_options *o)
+{
+    return o->location_count == 1 && !http_url_matches(o->locations[0]);
+}
+
+/* Whether a server that fails so may be absent for a while. What it says itself, that the package is
+ * not there or not for us, holds. */
+static bool is_absence(enum err_kind kind)
+{
+    return kind == ERR_NETWORK || kind == ERR_TIMEOUT || kind == ERR_HTTP_STATUS;
+}
+
+/* The origin, without asking anybody: for the object whose first bytes are known. */
+static int open_absent(const struct delivery_options *o, const struct cached *cached,
+                       struct source **out, struct err *e)
+{
+    const struct origin_options absent = {
+        .locations = o->locations,
+        .count = o->location_count,
+        .connection = o->connection,
+        .offline = o->offline,
+        .allow_absent = true,
+        .size = package_info(cached->package)->container_bytes,
+        .head = cached->head,
+        .head_len = cached->head_len,
+    };
+
+    return origin_open(&absent, 0, out, e);
+}
+
+/* Asks the places. With a cached version to fall back on, less patiently. */
+static int ask(const struct delivery_options *o, const struct cached *cached, struct source **out,
+               struct err *e)
+{
+    const struct origin_options asked = {
+        .locations = o->locations,
+        .count = o->location_count,
+        .connection = o->connection,
+        .impatient = cached->package != NULL,
+    };
+
+    return origin_open(&asked, cached->package ? HEAD_BYTES : CONTAINER_HEAD_BYTES, out, e);
+}
+
+/* Whether S holds the cached version. */
+static bool is_cached_version(struct source *s, const struct cached *c)
+{
+    uint8_t head[HEAD_BYTES];
+
+    return c->package && source_size(s) == package_info(c->package)->container_bytes &&
+           source_size(s) >= c->head_len &&
+           !source_read_sync(s, 0, head, c->head_len, NULL) &&
+           !memcmp(head, c->head, c->head_len);
+}
+
+static int open_offline(const struct delivery_options *o, struct delivery *d, struct cached *cached,
+                        struct err *e)
+{
+    if (!cached->package)
+        return err_set(e, ERR_OFFLINE,
+                       "offline, and the package is not in the disk cache; mount it once with the "
+                       "network, or use 'sft cache load' or 'sft cache import'");
+    int rc = open_absent(o, cached, &d->source, e);
+    if (!rc)
+        d->package = steal_ptr(&cached->package);
+    return rc;
+}
+
+static int open_online(const struct delivery_options *o, struct delivery *d, struct cached *cached,
+                       struct metadata *metadata, struct err *e)
+{
+    int rc = ask(o, cached, &d->source, e);
+
+    if (rc && cached->package && is_absence(e->kind)) {
+        log_warning(LOG, "going on with what is cached: %s; error=%s", e->text,
+                    err_kind_name(e->kind));
+        return open_offline(o, d, cached, e);
+    }
+    if (rc)
+        return rc;
+    if (is_cached_version(d->source, cached))
+        d->package = steal_ptr(&cached->package);
+    else
+        rc = package_read(d->source, keep_bytes, metadata, &d->package, e);
+    if (rc)
+        err_wrap(e, "%s", source_name(d->source));
+    source_drop_head(d->source);
+    return rc;
+}
+
+/* Everything about the cache that can go wrong leaves the mount without one. */
+static void open_cache(const struct delivery_options *o, struct delivery *d,
+                       const struct metadata *metadata)
+{
+    struct err e = { 0 };
+    int rc = cache_open(d->cache_dir, d->package, &d->cache, &e);
+
+    if (!rc && !cache_has_metadata(d->cache) && metadata->len)
+        rc = cache_put_metadata(d->cache, 0, metadata->bytes, metadata->len, &e);
+    for (size_t i = 0; !rc && i < o->location_count; i++)
+        rc = cache_remember(d->cache, o->locations[i], &e);
+    if (rc)
+        log_warning(LOG, "%s: %s; error=%s", d->cache ? "the package is not kept for use offline"
+                                                       : "the disk cache cannot be used",
+                    e.text, err_kind_name(e.kind));
+}
+
+static int open_cache_dir(const struct delivery_options *o, struct delivery *d, struct err *e)
+{
+    int rc = cache_dir_open(&o->cache, &d->cache_dir, e);
+
+    if (!rc)
+        return 0;
+    if (o->cache.dir)
+        return rc;
+    log_warning(LOG, "no disk cache: %s; error=%s", e->text, err_kind_name(e->kind));
+    return 0;
+}
+
+int delivery_open(const struct delivery_options *o, struct delivery *d, struct err *e)
+{
+    struct cached cached = { .package = NULL };
+    struct metadata metadata = { .bytes = NULL };
+    struct err own = { 0 };
+    int rc = 0;
+
+    *d = (struct delivery){ .source = NULL };
+    if (is_plain_file(o))
+        return package_open(o->locations[0], o->connection, &d->source, &d->package, e);
+    if (!o->no_cache)
+        rc = open_cache_dir(o, d, &own);
+    if (!rc && d->cache_dir)
+        find_cached(d->cache_dir, o, &cached);
+    if (!rc)
+        rc = o->offline ? open_offline(o, d, &cached, &own)
+                        : open_online(o, d, &cached, &metadata, &own);
+    if (!rc && d->cache_dir)
+        open_cache(o, d, &metadata);
+    cached_free(&cached);
+    free(metadata.bytes);
+    if (rc && e)
+        *e = own;
+    return rc;
+}
+
+int delivery_start(struct delivery *d, const struct engine_options *engine,
+                   const struct loader_options *loader, struct err *e)
+{
+    struct engine_options eo = *engine;
+    struct loader_options lo = *loader;
+
+    eo.cache = d->cache;
+    int rc = engine_new(d->package, d->source, &eo, &d->engine, e);
+    if (rc)
+        return rc;
+    lo.engine = d->engine;
+    lo.package = d->package;
+    lo.cache = d->cache;
+    return loader_new(&lo, &d->loader, e);
+}
+
+void delivery_close(struct delivery *d)
+{
+    loader_free(d->loader);
+    engine_free(d->engine);
+    cache_close(d->cache);
+    cache_dir_close(d->cache_dir);
+    package_free(d->package);
+    source_close(d->source);
+    *d = (struct delivery){ .source = NULL };
+}
+
+/* --- offline and online ------------------------------------------------------------------------ */
+
+bool delivery_set_offline(struct delivery *d, bool offline)
+{
+    if (!source_is_origin(d->source))
+        return false;
+    origin_set_offline(d->source, offline);
+    if (!offline)
+        loader_wake(d->loader);
+    return true;
+}
+
+bool delivery_is_offline(const struct delivery *d)
+{
+    return source_is_origin(d->source) && origin_is_offline(d->source);
+}
