@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/it-025-http-order.sh \
 	tests/it-026-http-caches.sh \
 	tests/it-027-http-faults.sh \
+	tests/it-025-http-mirrors.sh \
 	tests/it-030-sft-tools.sh \
 	tests/it-031-sftmount.sh \
 	tests/it-040-mount-local.sh \
@@ -556,6 +557,10 @@ tests_http_order_LDADD = $(LIBSFTFETCH) $(LIBSFT)
 tests_http_order_SOURCES = tests/http-order.c
 tests_http_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)
 tests_http_check_SOURCES = tests/http-check.c
+
+check_PROGRAMS += tests/origin-check
+tests_origin_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)
+tests_origin_check_SOURCES = tests/origin-check.c
 
 # The model test of the overlay, for the scripts tests/it-05*.sh.
 dist_check_SCRIPTS += tests/test-model.sh
