@@ -138,3 +138,39 @@ grep -q 'Data/new' "$T/rec4" && die "a file of the overlay is recorded"
 printf '%s\n' '4096 4096 big.bin' '8192 4096 big.bin' '12288 4096 big.bin' \
     "$(grep -o '0 [0-9]* Data/small 7' "$T/rec")" | sort >"$T/expected"
 sed 1d "$T/rec4" | cut -d ' ' -f 2- | sort | diff "$T/expected" - || die "uses differ"
+
+step "a mount takes a list in place of the package's launch set"
+command -v nginx >/dev/null || skip "the last step, a mount with launch_list: no nginx"
+mkdir "$T/www"
+cp "$T/1.sft" "$T/www/p.sft"
+start_nginx "$T/www"
+cd "$T" || die "cd"
+exactly=cache_dir=none,fetch_ahead=0,readahead=1,no_push # what is read, and no guesses
+mount_package "$URL/p.sft" "$T/mnt" -o "$exactly,launch_list=rec"
+expect_status 0 sftfs ctl "$T/mnt" progress
+[ "$(http_bytes)" -lt 900000 ] || die "more was fetched than what a start needs: $(http_bytes)"
+http_log_mark
+start_program "$T/mnt"
+expect_equal "$(http_requests)" 0 "requests of a start after the launch set has come"
+cat "$T/mnt/Other/unused.bin" >/dev/null
+[ "$(http_requests)" -gt 0 ] || die "everything was there, so nothing was shown"
+unmount "$T/mnt"
+
+step "a list of paths, of which some are not there; and lists that are no good"
+printf 'LIBRARY.dll\nno such file\nData/Small 7\n' >"$T/list"
+mount_package "$URL/p.sft" "$T/mnt" -o "$exactly,launch_list=$T/list"
+expect_text "$T/mount.out" '1 of 3 lines name nothing in this package: no such file'
+expect_status 0 sftfs ctl "$T/mnt" progress
+http_log_mark
+cat "$T/mnt/library.dll" "$T/mnt/Data/small 7" >/dev/null
+expect_equal "$(http_requests)" 0 "requests for what the list names"
+unmount "$T/mnt"
+expect_status 3 sftfs "$URL/p.sft" "$T/mnt" -o "launch_list=$T/missing,cache_dir=none"
+expect_text "$T/err" 'launch_list: .*missing: No such file'
+expect_status 2 sftfs "$URL/p.sft" "$T/mnt" -o "launch_list=$T/wrong,cache_dir=none"
+expect_text "$T/err" 'launch_list .*wrong: line'
+not_mounted "$T/mnt" || die "mounted in spite of it"
+printf '# nothing\n' >"$T/list"
+mount_package "$URL/p.sft" "$T/mnt" -o "cache_dir=none,launch_list=$T/list"
+cat "$T/mnt/Data/small 7" >/dev/null || die "a mount with an empty list"
+unmount "$T/mnt"

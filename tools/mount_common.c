@@ -132,8 +132,11 @@ static int read_launch_list(const struct mount_work *w, struct block_run **runs,
     size_t len;
     int rc = read_whole_file(path, LAUNCH_LIST_MAX, &text, &len, e);
 
-    if (!rc)
-        rc = launch_list_read(text, len, w->delivery.package, runs, count, &notes, e);
+    if (rc) {
+        err_wrap(e, "launch_list");
+        return rc;
+    }
+    rc = launch_list_read(text, len, w->delivery.package, runs, count, &notes, e);
     if (rc) {
         err_wrap(e, "launch_list %s", path);
         return rc;
@@ -149,6 +152,7 @@ static int read_launch_list(const struct mount_work *w, struct block_run **runs,
 
 static int start_delivery(struct mount_work *w, struct err *e)
 {
+    static const struct block_run none = { 0, 0 };
     const struct mount_setup *s = w->setup;
     auto_free struct block_run *runs = NULL;
     struct loader_options loader = { .metered = s->delivery.metered };
@@ -158,7 +162,7 @@ static int start_delivery(struct mount_work *w, struct err *e)
         int rc = read_launch_list(w, &runs, &loader.launch_run_count, e);
         if (rc)
             return rc;
-        loader.launch_runs = runs ? runs : &(const struct block_run){ 0, 0 };
+        loader.launch_runs = runs ? runs : &none;
     }
     engine.readahead = s->delivery.ahead;
     return delivery_start(&w->delivery, &engine, &loader, e);
