@@ -18,7 +18,7 @@
 /* In front of the name of a version that is being deleted. */
 #define GONE_PREFIX ".gone-"
 
-enum { HOLD_TRIES = 40, HOLD_STEP_MS = 25, DENIED_TRIES = 3 };
+enum { HOLD_TRIES = 60, HOLD_STEP_MS = 25, DENIED_TRIES = 4 };
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
@@ -194,15 +194,13 @@ static int hold_once(struct cache_dir *d, const char *name, bool make, int *dir_
 
     dir = cache_file_open_dir(d->fd, name, make ? d->dir_mode : 0, e);
     if (dir < 0)
-        return dir;
+        return dir == -ENOENT && make ? -EAGAIN : dir;
     lock = cache_file_open(dir, CACHE_LOCK_NAME, d->file_mode, &writable, e);
     if (lock == -EROFS) {
         lock = -1; /* nobody can remove it either */
     } else if (lock < 0) {
-        /* Renamed and deleted under our hands, where it cannot be made any more. */
-        return lock == -ENOENT && cache_file_is_named(d->fd, name, dir) ? lock
-               : lock == -ENOENT                                        ? -EAGAIN
-                                                                        : lock;
+        /* Deleted under our hands, it cannot be made any more. */
+        return cache_file_is_named(d->fd, name, dir) ? lock : -EAGAIN;
     } else {
         int rc = cache_file_lock(lock, false);
 
@@ -233,7 +231,7 @@ int cache_dir_hold(struct cache_dir *d, const char *name, bool make, int *dir_fd
         bool making = rc == -EACCES && i < DENIED_TRIES;
         if (rc != -EAGAIN && !making)
             break;
-        wait_ms(HOLD_STEP_MS);
+        wait_ms(i < HOLD_STEP_MS ? i : HOLD_STEP_MS); /* deleting takes a moment */
     }
     if (rc == -EAGAIN)
         return err_set(e, ERR_BUSY, "cache: %s/%s is being removed by another process", d->path,

@@ -10,10 +10,10 @@
 
 #include "fetch/cache_file.h"
 #include "fetch/cache_package.h"
+#include "src/block_match.h"
 
 enum {
     DONORS_MAX = 4,
-    PROBES_MAX = 64, /* then it is no use: hashes are as good as random, unless somebody is at work */
     METADATA_SPARE = 16 << 20,
 };
 
@@ -114,62 +114,6 @@ static int donor_open(struct cache_dir *d, const char *name, struct donor *o)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* Blocks of a donor by hash: open addressing, block number + 1. */
-struct table {
-    uint32_t *slots;
-    uint32_t mask;
-    const struct package *package;
-};
-
-static uint32_t slot_of(const struct table *t, const struct block *b)
-{
-    uint32_t h;
-
-    memcpy(&h, b->hash, sizeof h);
-    return h & t->mask;
-}
-
-static void table_add(struct table *t, uint32_t block)
-{
-    uint32_t slot = slot_of(t, package_block(t->package, block));
-
-    for (unsigned i = 0; i < PROBES_MAX; i++, slot = (slot + 1) & t->mask)
-        if (!t->slots[slot]) {
-            t->slots[slot] = block + 1;
-            return;
-        }
-}
-
-static bool table_find(const struct table *t, const struct block *want, uint32_t *block)
-{
-    uint32_t slot = slot_of(t, want);
-
-    for (unsigned i = 0; i < PROBES_MAX && t->slots[slot]; i++, slot = (slot + 1) & t->mask) {
-        const struct block *b = package_block(t->package, t->slots[slot] - 1);
-
-        if (b->stored_len == want->stored_len && !memcmp(b->hash, want->hash, sizeof b->hash)) {
-            *block = t->slots[slot] - 1;
-            return true;
-        }
-    }
-    return false;
-}
-
-static int table_make(struct table *t, const struct package *p)
-{
-    uint32_t count = package_info(p)->block_count, slots = 16;
-
-    while (slots / 2 < count && slots < UINT32_C(1) << 31)
-        slots *= 2;
-    *t = (struct table){ .slots = calloc(slots, sizeof *t->slots), .mask = slots - 1,
-                         .package = p };
-    if (!t->slots)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < count; i++)
-        table_add(t, i);
-    return 0;
-}
-
 /* Enters what donor NUMBER has of P's blocks; one that is there now wins over one that may come.
  * Returns how many blocks INDEX does not know have a donor that has them. */
 static int match(struct cache_donors *ds, unsigned number, const struct cache_index *index,
@@ -177,16 +121,18 @@ static int match(struct cache_donors *ds, unsigned number, const struct cache_in
 {
     struct donor *o = &ds->list[number];
     const struct package_info *info = package_info(ds->package);
-    struct table t;
-    int rc = table_make(&t, o->package);
+    struct block_match *m;
+    int rc = block_match_new(o->package, &m);
 
     if (rc)
         return rc;
     for (uint32_t i = 0; i < info->block_count; i++) {
         struct place *at = &ds->places[i];
-        uint32_t block;
 
-        if (cache_index_knows(index, i) || !table_find(&t, package_block(ds->package, i), &block))
+        if (cache_index_knows(index, i))
+            continue;
+        uint32_t block = block_match_find(m, package_block(ds->package, i));
+        if (block == BLOCK_MATCH_NONE)
             continue;
         bool there = cache_index_knows(o->index, block);
         uint8_t old = atomic_load_explicit(&at->donor, memory_order_relaxed);
@@ -197,7 +143,7 @@ static int match(struct cache_donors *ds, unsigned number, const struct cache_in
         atomic_store_explicit(&at->donor, (uint8_t)(number + 1), memory_order_relaxed);
         *found += there;
     }
-    free(t.slots);
+    block_match_free(m);
     return 0;
 }
 

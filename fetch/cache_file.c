@@ -94,11 +94,16 @@ int cache_file_open_read(int dirfd, const char *name, struct err *e)
 
 int cache_file_open_dir(int dirfd, const char *name, mode_t mode, struct err *e)
 {
-    bool made = mode && !mkdirat(dirfd, name, mode);
-    int why = made ? 0 : errno;
-    int fd = open_once(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+    bool made = false;
+    int fd = -ENOENT, why = EEXIST;
 
-    if (fd == -ENOENT && mode && why != EEXIST)
+    /* Once more when another process removed what was there a moment ago. */
+    for (int i = 0; i < OPEN_TRIES && fd == -ENOENT && why == EEXIST; i++) {
+        made = mode && !mkdirat(dirfd, name, mode);
+        why = made || !mode ? 0 : errno;
+        fd = open_once(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+    }
+    if (fd == -ENOENT && why && why != EEXIST)
         fd = -why; /* why it could not be made says more */
     if (fd == -ELOOP || fd == -ENOTDIR)
         return err_set(e, ERR_CORRUPT, "%s is no directory", name);

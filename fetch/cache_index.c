@@ -105,6 +105,8 @@ int cache_index_parse(const void *data, size_t len, struct cache_index_header *o
     out->block_count = cursor_u32(&c);
     out->metadata_bytes = cursor_u64(&c);
     out->container_bytes = cursor_u64(&c);
+    if (cursor_u64(&c))
+        return err_set(e, ERR_UNSUPPORTED, "the index has something in it that is not known here");
     if (c.failed || out->container_bytes > INT64_MAX ||
         out->metadata_bytes > out->container_bytes)
         return err_set(e, ERR_CORRUPT, "the lengths in the index are impossible");

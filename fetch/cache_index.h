@@ -43,7 +43,7 @@ int cache_index_format(const struct cache_index_header *h, uint8_t out[CACHE_IND
     must_check;
 
 /* LEN bytes from the start of a file. ERR_TRUNCATED, ERR_NOT_A_PACKAGE (no index), ERR_CHECKSUM,
- * ERR_CORRUPT. */
+ * ERR_UNSUPPORTED (reserved bytes are used), ERR_CORRUPT. */
 int cache_index_parse(const void *data, size_t len, struct cache_index_header *out, struct err *e)
     must_check;
 

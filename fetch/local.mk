@@ -90,5 +90,7 @@ libsftfetch_a_SOURCES = \
 	fetch/timers.h \
 	$(NULL)
 
+EXTRA_DIST += fetch/cache-format.md
+
 # Not CURL_LIBS: libcurl is loaded when it is needed (fetch/curl_library.h).
 LIBSFTFETCH = libsftfetch.a

@@ -78,6 +78,9 @@ unit_tests = \
 	tests/test-block-match \
 	tests/test-cache \
 	tests/test-cache-dsft \
+	tests/test-cache-dir \
+	tests/test-cache-index \
+	tests/test-cache-space \
 	tests/test-cli \
 	tests/test-codec \
 	tests/test-connection \
@@ -381,6 +384,7 @@ EXTRA_DIST += tests/corpus
 dist_check_SCRIPTS += tests/fuzz/replay.sh
 TESTS += tests/fuzz/replay.sh
 check_PROGRAMS += \
+	tests/fuzz/fuzz-cache-index \
 	tests/fuzz/fuzz-container \
 	tests/fuzz/fuzz-dsft \
 	tests/fuzz/fuzz-href \
@@ -406,6 +410,11 @@ check_LIBRARIES += libfuzzreplay.a
 libfuzzreplay_a_SOURCES = tests/fuzz/replay-main.c tests/fuzz/fuzz.h
 endif
 fuzz_cppflags = $(AM_CPPFLAGS) $(CORE_CFLAGS)
+
+tests_fuzz_fuzz_cache_index_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_cache_index_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_cache_index_LDADD = $(LIBSFTFETCH) $(fuzz_ldadd)
+tests_fuzz_fuzz_cache_index_SOURCES = tests/fuzz/fuzz-cache-index.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_container_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_container_LDFLAGS = $(fuzz_ldflags)
@@ -464,7 +473,7 @@ tests_fuzz_fuzz_overlay_map_LDADD = $(LIBSFTOVERLAY) $(fuzz_ldadd)
 tests_fuzz_fuzz_overlay_map_SOURCES = tests/fuzz/fuzz-overlay-map.c tests/fuzz/fuzz.h
 
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
-tests_fuzz_make_seeds_LDADD = $(LIBSFTOVERLAY) $(LIBSFT)
+tests_fuzz_make_seeds_LDADD = $(LIBSFTOVERLAY) $(LIBSFTFETCH) $(LIBSFT)
 tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_dsft_sources)
 
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
@@ -494,6 +503,18 @@ tests_test_cache_dsft_SOURCES = tests/test-cache-dsft.c $(cache_fixture_sources)
 tests_test_cache_CPPFLAGS = $(unit_cppflags)
 tests_test_cache_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
 tests_test_cache_SOURCES = tests/test-cache.c $(cache_fixture_sources)
+
+tests_test_cache_dir_CPPFLAGS = $(unit_cppflags)
+tests_test_cache_dir_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_cache_dir_SOURCES = tests/test-cache-dir.c $(cache_fixture_sources)
+
+tests_test_cache_index_CPPFLAGS = $(unit_cppflags)
+tests_test_cache_index_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_cache_index_SOURCES = tests/test-cache-index.c tests/unit.h
+
+tests_test_cache_space_CPPFLAGS = $(unit_cppflags)
+tests_test_cache_space_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_cache_space_SOURCES = tests/test-cache-space.c $(cache_fixture_sources)
 
 tests_test_samples_CPPFLAGS = $(unit_cppflags)
 tests_test_samples_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)

@@ -2,7 +2,7 @@
 /*
  * make-seeds DIR: writes the binary seeds of the fuzz targets into DIR/NAME/, so that none of them
  * lies in the repository. Good packages of every codec and flag, every row of tests/bad-sft.c,
- * differential packages likewise, and maps of partial files.
+ * differential packages likewise, maps of partial files, and indexes of the disk cache.
  */
 #include "config.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fetch/cache_index.h"
 #include "fs/overlay/block_map.h"
 #include "tests/bad-dsft.h"
 #include "tests/bad-sft.h"
@@ -51,6 +52,27 @@ static int map_seeds(const char *dir)
         rc |= write_file(dir, "overlay-map", name, map, (size_t)block_map_length(sizes[i]));
     }
     return rc ? rc : write_file(dir, "overlay-map", "cut", map, BLOCK_MAP_HEADER - 1);
+}
+
+/* Indexes of versions in the disk cache: some blocks, none, too short, impossible lengths. */
+static int cache_seeds(const char *dir)
+{
+    struct cache_index_header h = { .root_hash = { 1 }, .version_number = 2, .block_count = 20,
+                                    .metadata_bytes = 300, .container_bytes = 9000 };
+    uint8_t index[CACHE_INDEX_HEADER + 21];
+    int rc = cache_index_format(&h, index);
+
+    for (unsigned i = CACHE_INDEX_HEADER; i < sizeof index; i++)
+        index[i] = (uint8_t)(i % 3);
+    rc |= write_file(dir, "cache-index", "good", index, sizeof index);
+    rc |= write_file(dir, "cache-index", "short", index, CACHE_INDEX_HEADER + 7);
+    rc |= write_file(dir, "cache-index", "cut", index, CACHE_INDEX_HEADER - 1);
+    h.block_count = UINT32_MAX;
+    rc |= cache_index_format(&h, index);
+    rc |= write_file(dir, "cache-index", "many", index, sizeof index);
+    h.container_bytes = 299;
+    rc |= cache_index_format(&h, index);
+    return rc | write_file(dir, "cache-index", "impossible", index, sizeof index);
 }
 
 static int good_seeds(const char *dir)
@@ -122,7 +144,7 @@ static int raw_seed(const char *dir)
 
 int main(int argc, char **argv)
 {
-    static const char *const targets[] = { "container", "dsft", "overlay-map" };
+    static const char *const targets[] = { "cache-index", "container", "dsft", "overlay-map" };
     char path[4096];
     if (argc != 2 || strlen(argv[1]) > sizeof path - 64) {
         fprintf(stderr, "usage: make-seeds DIR\n");
@@ -135,7 +157,7 @@ int main(int argc, char **argv)
     }
     struct seeds bad = { .dir = argv[1], .target = "container" };
     if (good_seeds(argv[1]) || raw_seed(argv[1]) || !bad_sft_each(bad_seed, &bad) || bad.rc ||
-        dsft_seeds(argv[1]) || map_seeds(argv[1])) {
+        dsft_seeds(argv[1]) || map_seeds(argv[1]) || cache_seeds(argv[1])) {
         fprintf(stderr, "make-seeds: cannot write to %s\n", argv[1]);
         return 1;
     }
