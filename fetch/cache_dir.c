@@ -392,7 +392,7 @@ static int remove_version(struct cache_dir *d, const char *name, struct err *e)
     if (dir < 0)
         return dir;
     if (!faccessat(dir, CACHE_LOCKED_NAME, F_OK, 0))
-        return err_set(e, ERR_INVALID, "is locked");
+        return err_set(e, ERR_BUSY, "is locked ('sft cache unlock' lets it go)");
     lock = cache_file_open(dir, CACHE_LOCK_NAME, d->file_mode, &writable, e);
     if (lock < 0)
         return lock;

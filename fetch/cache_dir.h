@@ -66,8 +66,7 @@ int cache_dir_list(struct cache_dir *d, unsigned flags, cache_entry_fn fn, void 
 int cache_dir_find(struct cache_dir *d, const char *name, unsigned flags, struct cache_entry *out,
                    struct err *e) must_check;
 
-/* Removes a version. ERR_BUSY when it is in use, ERR_INVALID when it is locked by the user,
- * ERR_NOT_FOUND, ERR_DENIED. */
+/* Removes a version. ERR_BUSY when it is in use, or locked by the user; ERR_NOT_FOUND, ERR_DENIED. */
 int cache_dir_remove(struct cache_dir *d, const char *name, struct err *e) must_check;
 
 /* Sets or takes away the user's mark that a version is to stay. */

@@ -69,3 +69,42 @@ int cache_package_open(struct cache_dir *d, const char *name, struct package **o
         err_wrap(e, "cache: %s/%s/" CACHE_CONTAINER_NAME, d->path, name);
     return rc;
 }
+
+/* --- how much --------------------------------------------------------------------------------- */
+
+static void add(const struct package *p, const struct cache_index *ix, uint32_t block,
+                uint32_t *blocks, uint32_t *present, uint64_t *bytes, uint64_t *bytes_present)
+{
+    uint32_t len = package_block(p, block)->stored_len;
+    bool there = cache_index_knows(ix, block);
+
+    *blocks += 1;
+    *present += there;
+    *bytes += len;
+    *bytes_present += there ? len : 0;
+}
+
+int cache_progress_of(struct cache_dir *d, const char *name, const struct package *p,
+                      struct cache_progress *out, struct err *e)
+{
+    const struct package_info *info = package_info(p);
+    struct cache_index_header h = cache_index_header_of(p);
+    struct cache_index *ix = NULL;
+    auto_close int dir = cache_file_open_dir(d->fd, name, 0, e);
+    auto_close int fd = dir < 0 ? dir : cache_file_open_read(dir, CACHE_INDEX_NAME, e);
+
+    *out = (struct cache_progress){ .blocks = 0 };
+    if (fd < 0)
+        return fd;
+    int rc = cache_index_open(fd, false, &h, &ix, e);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < info->block_count; i++)
+        add(p, ix, i, &out->blocks, &out->blocks_present, &out->bytes, &out->bytes_present);
+    for (uint32_t r = 0; r < info->launch_run_count; r++)
+        for (uint32_t i = 0; i < info->launch_runs[r].count; i++)
+            add(p, ix, info->launch_runs[r].first + i, &out->launch_blocks,
+                &out->launch_blocks_present, &out->launch_bytes, &out->launch_bytes_present);
+    cache_index_close(ix);
+    return 0;
+}

@@ -16,4 +16,14 @@ int cache_package_read(int fd, const char *name, struct package **out, struct er
 int cache_package_open(struct cache_dir *d, const char *name, struct package **out, struct err *e)
     must_check;
 
+/* How much of a package is there: all of it, and its launch set. Bytes are stored bytes. */
+struct cache_progress {
+    uint32_t blocks, blocks_present, launch_blocks, launch_blocks_present;
+    uint64_t bytes, bytes_present, launch_bytes, launch_bytes_present;
+};
+
+/* Of P, whose version has its directory NAME; nothing is held or changed. */
+int cache_progress_of(struct cache_dir *d, const char *name, const struct package *p,
+                      struct cache_progress *out, struct err *e) must_check;
+
 #endif

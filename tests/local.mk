@@ -55,6 +55,7 @@ EXTRA_DIST += \
 	tests/it-055-overlay-model.sh \
 	tests/it-056-overlay-crash.sh \
 	tests/it-057-overlay-programs.sh \
+	tests/it-060-cache.sh \
 	tests/it-065-control.sh \
 	tests/it-066-soak.sh \
 	tests/wine/settings.c \

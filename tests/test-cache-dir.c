@@ -291,7 +291,7 @@ static void cache_version_locked_by_the_user_stays(void)
     CU_ASSERT_EQUAL(cache_dir_find(d, v.name, 0, &entry, NULL), 0);
     CU_ASSERT_TRUE(entry.locked);
     CU_ASSERT_TRUE(cache_dir_remove(d, v.name, &e) < 0);
-    CU_ASSERT_EQUAL(e.kind, ERR_INVALID);
+    CU_ASSERT_EQUAL(e.kind, ERR_BUSY);
     CU_ASSERT_EQUAL(cache_dir_set_locked(d, v.name, false, NULL), 0);
     CU_ASSERT_EQUAL(cache_dir_set_locked(d, v.name, false, NULL), 0);
     CU_ASSERT_EQUAL(cache_dir_remove(d, v.name, NULL), 0);

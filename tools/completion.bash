@@ -23,10 +23,10 @@ _sftfs_complete() {
             return
         fi
         command+=("${COMP_WORDS[1]}")
-        if ((COMP_CWORD == 2)) && [[ ${COMP_WORDS[1]} == overlay && $current != -* ]]; then
+        if ((COMP_CWORD == 2)) && [[ ${COMP_WORDS[1]} == @(overlay|cache) && $current != -* ]]; then
             local commands
-            commands=$("$program" overlay --help 2>/dev/null |
-                sed -n 's/^\(Usage:\|  or: \) sft overlay \([a-z]*\).*/\2/p' | sort -u)
+            commands=$("${command[@]}" --help 2>/dev/null |
+                sed -n 's/^\(Usage:\|  or: \) sft [a-z]* \([a-z]*\).*/\2/p' | sort -u)
             mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
             return
         fi

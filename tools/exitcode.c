@@ -23,8 +23,8 @@ static const struct exitcode_row rows[] = {
                         "unexpected HTTP reply; or data is not cached and the network is not to be "
                         "used." },
     { EXITCODE_DENIED, "Permission denied, or the server rejected the credentials." },
-    { EXITCODE_MOUNT, "The mount could not be made or undone, or the mount point or the overlay is in "
-                      "use." },
+    { EXITCODE_MOUNT, "The mount could not be made or undone, or the mount point, the overlay or the "
+                      "version in the disk cache is in use, or locked." },
     { EXITCODE_GUID_MISMATCH, "The package GUID differs from the one that the document asks for, or "
                               "that the overlay belongs to." },
     { EXITCODE_DOCUMENT, "The OSD or manifest is not usable: not well-formed, or without a "

@@ -30,12 +30,26 @@ libsfttools_a_SOURCES = \
 	tools/unpack.h \
 	tools/verify.c \
 	tools/verify.h \
+	tools/verify_report.c \
+	tools/verify_report.h \
 	$(NULL)
 
 bin_PROGRAMS += sft
 sft_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS) $(ARCHIVE_CFLAGS)
 sft_LDADD = libsfttools.a $(LIBSFTOVERLAY) $(LIBSFTFETCH) $(LIBSFT) $(ARCHIVE_LIBS)
 sft_SOURCES = \
+	tools/cache_archive.c \
+	tools/cache_change.c \
+	tools/cache_common.c \
+	tools/cache_common.h \
+	tools/cache_export.c \
+	tools/cache_fill.c \
+	tools/cache_load.c \
+	tools/cache_show.c \
+	tools/cache_verify.c \
+	tools/sft_cache.c \
+	tools/target.c \
+	tools/target.h \
 	tools/block_copy.c \
 	tools/block_copy.h \
 	tools/dos_attributes.c \

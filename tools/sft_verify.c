@@ -14,6 +14,7 @@
 #include "tools/sft_common.h"
 #include "tools/text.h"
 #include "tools/verify.h"
+#include "tools/verify_report.h"
 
 enum { OPT_THREADS = CLI_ID_OWN };
 
@@ -56,13 +57,6 @@ static int step(void *arg, uint64_t stored_bytes, struct err *e)
     return interrupt_check(&v->interrupt, e);
 }
 
-static void put_path(const struct package *p, uint32_t node)
-{
-    auto_free char *path = package_path(p, node);
-
-    text_put(stdout, path ? path : "?");
-}
-
 /* How many blocks SOURCE has, and their stored bytes. */
 static uint32_t block_count(const struct sft_input *in, uint64_t *bytes)
 {
@@ -81,25 +75,13 @@ static void print_text(const struct verify_run *v)
     uint64_t bytes;
     uint32_t blocks = block_count(v->in, &bytes);
 
-    for (size_t i = 0; i < v->result.bad_count; i++) {
-        const struct verify_block *bad = &v->result.bad[i];
-        const struct block *b = package_block(p, bad->block);
-
-        (void)printf("block %" PRIu32 " (offset %" PRIu64 ", %" PRIu32 " bytes): %s: %s\n",
-                     bad->block, b->offset, b->stored_len, err_kind_name(bad->kind), bad->text);
-        for (size_t k = 0; k < bad->file_count; k++) {
-            (void)fputs("  file ", stdout);
-            put_path(p, bad->files[k]);
-            (void)putchar('\n');
-        }
-        if (!bad->file_count)
-            (void)puts("  no file of this version uses it");
-    }
+    for (size_t i = 0; i < v->result.bad_count; i++)
+        verify_print_bad(p, &v->result.bad[i]);
     if (v->duplicate_id) {
         (void)fputs("file id used twice: ", stdout);
-        put_path(p, v->id_nodes[0]);
+        verify_print_path(p, v->id_nodes[0]);
         (void)fputs(" and ", stdout);
-        put_path(p, v->id_nodes[1]);
+        verify_print_path(p, v->id_nodes[1]);
         (void)putchar('\n');
     }
     text_size(bytes, size);
@@ -110,13 +92,6 @@ static void print_text(const struct verify_run *v)
                      v->result.files_affected);
     else
         (void)puts(v->duplicate_id ? ": damaged" : ": all good");
-}
-
-static void json_path(struct json *j, const struct package *p, uint32_t node)
-{
-    auto_free char *path = package_path(p, node);
-
-    json_string(j, NULL, path);
 }
 
 static void print_json(const struct verify_run *v)
@@ -136,25 +111,12 @@ static void print_json(const struct verify_run *v)
     json_uint(&j, "files", info->file_count);
     json_uint(&j, "files_affected", v->result.files_affected);
     json_array(&j, "bad_blocks");
-    for (size_t i = 0; i < v->result.bad_count; i++) {
-        const struct verify_block *bad = &v->result.bad[i];
-
-        json_object(&j, NULL);
-        json_uint(&j, "block", bad->block);
-        json_uint(&j, "offset", package_block(p, bad->block)->offset);
-        json_uint(&j, "stored_length", package_block(p, bad->block)->stored_len);
-        json_string(&j, "kind", err_kind_name(bad->kind));
-        json_string(&j, "text", bad->text);
-        json_array(&j, "files");
-        for (size_t k = 0; k < bad->file_count; k++)
-            json_path(&j, p, bad->files[k]);
-        json_close_array(&j);
-        json_close_object(&j);
-    }
+    for (size_t i = 0; i < v->result.bad_count; i++)
+        verify_json_bad(&j, p, &v->result.bad[i]);
     json_close_array(&j);
     json_array(&j, "duplicate_file_ids");
     for (size_t i = 0; v->duplicate_id && i < 2; i++)
-        json_path(&j, p, v->id_nodes[i]);
+        verify_json_path(&j, p, v->id_nodes[i]);
     json_close_array(&j);
     json_close_object(&j);
     json_end(&j); /* report_finish() looks */

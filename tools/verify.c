@@ -31,7 +31,6 @@ struct verify {
     int status;                /* lock; of the error that stops the check */
     struct err error;          /* lock */
     struct verify_result *out; /* lock */
-    size_t bad_room;           /* lock */
 };
 
 struct worker {
@@ -52,29 +51,26 @@ static void stop(struct verify *v, int status, const struct err *e)
     (void)pthread_mutex_unlock(&v->lock);
 }
 
-/* Needs v->lock. */
-static int add_bad(struct verify *v, uint32_t block, const struct err *fault)
+/* Room grows at powers of two, so that none has to be kept in the result. */
+int verify_add_bad(struct verify_result *r, uint32_t block, const struct err *fault, struct err *e)
 {
-    struct verify_result *r = v->out;
+    size_t n = r->bad_count;
     struct verify_block *bad;
 
-    if (r->bad_count == v->bad_room) {
-        size_t room = v->bad_room ? 2 * v->bad_room : 16;
-
-        bad = realloc(r->bad, room * sizeof *bad);
+    if (!(n & (n - 1))) {
+        bad = realloc(r->bad, (n ? 2 * n : 1) * sizeof *bad);
         if (!bad)
-            return -ENOMEM;
+            return err_nomem(e);
         r->bad = bad;
-        v->bad_room = room;
     }
-    bad = &r->bad[r->bad_count];
+    bad = &r->bad[n];
     *bad = (struct verify_block){
         .block = block,
         .kind = fault->kind,
         .text = strdup(fault->text),
     };
     if (!bad->text)
-        return -ENOMEM;
+        return err_nomem(e);
     r->bad_count++;
     return 0;
 }
@@ -85,12 +81,10 @@ static void record(struct verify *v, uint32_t block, const struct err *fault)
     int rc;
 
     (void)pthread_mutex_lock(&v->lock);
-    rc = add_bad(v, block, fault);
+    rc = verify_add_bad(v->out, block, fault, &e);
     (void)pthread_mutex_unlock(&v->lock);
-    if (rc) {
-        (void)err_nomem(&e);
+    if (rc)
         stop(v, rc, &e);
-    }
 }
 
 /* Whether an error of a read says something about the package and not about the way to it. */
@@ -266,7 +260,7 @@ static struct verify_block *find_bad(struct verify_result *r, uint32_t block)
     return bsearch(&key, r->bad, r->bad_count, sizeof *r->bad, by_block);
 }
 
-/* Room grows at powers of two, so that none has to be kept in the result. */
+/* Room grows as above. */
 static int add_file(struct verify_block *bad, uint32_t node)
 {
     size_t n = bad->file_count;
@@ -339,8 +333,13 @@ int verify_part(const struct package *p, struct source *source, const struct ver
     rc = run_workers(&v, threads < THREADS_MAX ? threads : THREADS_MAX, step, arg, e);
     (void)pthread_cond_destroy(&v.changed);
     (void)pthread_mutex_destroy(&v.lock);
-    if (rc || !out->bad_count)
-        return rc;
+    return rc ? rc : verify_blame(p, out, e);
+}
+
+int verify_blame(const struct package *p, struct verify_result *out, struct err *e)
+{
+    if (!out->bad_count)
+        return 0;
     qsort(out->bad, out->bad_count, sizeof *out->bad, by_block);
     for (uint32_t i = 0; i < package_info(p)->node_count; i++)
         if (!(package_node(p, i)->flags & NODE_DIR) && blame_file(p, i, out))

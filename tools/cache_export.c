@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * `sft cache export`: a package out of the disk cache, to carry it to another machine: the SFT itself
+ * when all of it is there, else an archive of what is. The file appears complete or not at all.
+ */
+#include "config.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/block_copy.h"
+#include "tools/cache_common.h"
+#include "tools/pack_output.h"
+#include "tools/text.h"
+
+struct export
+{
+    struct cache_run *run;
+    const struct cache_item *item;
+    struct cache *cache;
+    struct progress progress;
+    struct pack_output *output;
+    uint8_t *metadata;
+    uint64_t blocks;
+};
+
+static int append(void *arg, const uint8_t *stored, size_t len, struct err *e)
+{
+    struct export *x = arg;
+    int rc = pack_output_append(x->output, stored, len, e);
+
+    progress_update(&x->progress, pack_output_length(x->output));
+    return rc ? rc : interrupt_check(&x->run->interrupt, e);
+}
+
+static int tick(void *arg, struct err *e)
+{
+    struct export *x = arg;
+
+    return interrupt_check(&x->run->interrupt, e);
+}
+
+/* Block by block, so that only a good package comes out. */
+static int write_sft(struct export *x, struct err *e)
+{
+    const struct package *p = x->item->package;
+    const struct package_info *info = package_info(p);
+    struct source *source = NULL;
+    int rc = source_open(cache_container_path(x->cache), &x->run->in.connection, 0, &source, e);
+
+    if (rc)
+        return rc;
+    const struct block_copy copy = { .package = p, .source = source, .write = append, .arg = x };
+    x->metadata = malloc((size_t)info->metadata_bytes);
+    rc = x->metadata ? source_read_sync(source, 0, x->metadata, (size_t)info->metadata_bytes, e)
+                     : err_nomem(e);
+    if (!rc)
+        rc = pack_output_new(x->run->output, x->run->force, &x->output, e);
+    x->progress = progress_begin("exported", info->stored_bytes, sft_progress(&x->run->in));
+    if (!rc)
+        rc = block_copy(&copy, 0, info->block_count, e);
+    if (!rc)
+        rc = pack_output_finish(x->output, x->metadata, (size_t)info->metadata_bytes, tick, x, e);
+    progress_clear(&x->progress);
+    x->blocks = info->block_count;
+    pack_output_free(x->output);
+    free(x->metadata);
+    source_close(source);
+    return rc;
+}
+
+/* The archive under a name of its own first. */
+static int write_archive(struct export *x, struct err *e)
+{
+    struct cache_run *r = x->run;
+    const char *target = r->output;
+    auto_free char *temp = NULL;
+
+    if (!r->force && !access(target, F_OK))
+        return err_set(e, ERR_INVALID, "exists; --force replaces it");
+    if (asprintf(&temp, "%s.sft-export-%ld", target, (long)getpid()) < 0) {
+        temp = NULL;
+        return err_nomem(e);
+    }
+    int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return err_sys(e, "%s", target);
+    r->output = temp;
+    int rc = cache_archive_write(r, x->item, x->cache, &x->blocks, e);
+    r->output = target;
+    if (!rc && fsync(fd))
+        rc = err_sys(e, "%s", target);
+    if (close(fd) && !rc)
+        rc = err_sys(e, "%s", target);
+    if (!rc && rename(temp, target))
+        rc = err_sys(e, "%s", target);
+    if (rc)
+        (void)unlink(temp);
+    return rc;
+}
+
+static void print_result(const struct export *x, bool archive)
+{
+    const struct cache_run *r = x->run;
+    uint32_t all = package_info(x->item->package)->block_count;
+
+    if (r->in.report.json) {
+        struct json j = json_begin(stdout);
+
+        json_object(&j, NULL);
+        json_string(&j, "output", r->output);
+        cache_item_json(&j, x->item);
+        json_bool(&j, "archive", archive);
+        json_uint(&j, "blocks", all);
+        json_uint(&j, "exported_blocks", x->blocks);
+        json_close_object(&j);
+        json_end(&j); /* report_finish() looks */
+    } else if (!r->in.quiet) {
+        char title[CACHE_TITLE_SIZE];
+
+        cache_item_title(x->item, title);
+        text_put(stdout, title);
+        (void)printf(": %" PRIu64 " of %" PRIu32 " blocks to %s\n", x->blocks, all, r->output);
+    }
+}
+
+static int export(struct export *x, struct err *e)
+{
+    struct cache_run *r = x->run;
+
+    if (!x->item->package) {
+        if (e)
+            *e = x->item->why;
+        return -EIO;
+    }
+    int rc = cache_open(r->dir, x->item->package, &x->cache, e);
+    if (rc)
+        return rc;
+    bool complete = cache_is_complete(x->cache);
+    if (!complete && !r->partial)
+        rc = err_set(e, ERR_OFFLINE,
+                     "not all of it is in the cache; 'sft cache load' brings the rest, --partial "
+                     "exports what there is");
+    else
+        rc = r->partial ? write_archive(x, e) : write_sft(x, e);
+    if (!rc)
+        print_result(x, r->partial);
+    cache_close(x->cache);
+    return rc;
+}
+
+enum exitcode cache_export(struct cache_run *r)
+{
+    struct export x = { .run = r };
+    enum exitcode status = cache_run_select(r);
+    struct err e = { 0 };
+
+    if (status != EXITCODE_OK)
+        return status;
+    /* Several versions of one package: the newest, which is the last. */
+    x.item = &r->items[r->item_count - 1];
+    if (export(&x, &e)) {
+        char title[CACHE_TITLE_SIZE];
+        cache_item_title(x.item, title);
+        return report_error(&r->in.report, e.kind == ERR_INVALID ? r->output : title, &e);
+    }
+    return EXITCODE_OK;
+}
