@@ -43,7 +43,9 @@ struct source_read {
     unsigned flags;              /* of enum source_read_flag */
     unsigned place;              /* which of several places answers (0 where there is one); set before
                                   * PROGRESS and DONE; read at the start with SOURCE_READ_ELSEWHERE */
-    uint32_t timeout_ms;         /* deadline of this read; 0 = the source's io_timeout_ms */
+    uint32_t timeout_ms;         /* deadline of this read, all attempts included; 0 = the source's
+                                  * io_timeout_ms. While a LOW read stands back its time is not
+                                  * counted. */
     source_done_fn done;         /* E is valid during the call only */
     source_progress_fn progress; /* may be NULL */
     void *arg;                   /* caller's */

@@ -148,7 +148,11 @@ import sys
 with open(sys.argv[1], 'wb') as f:
     f.write(bytes((i * 7 + (i >> 8) * 13 + (i >> 16)) & 255 for i in range(3000000)))
 PYTHON
-NGINX_EXTRA="location /slow { alias $T/root/object; limit_rate 1m; }"
+tls_port=$(free_port)
+NGINX_EXTRA="location /slow { alias $T/root/object; limit_rate 1m; }
+    listen 127.0.0.1:$tls_port ssl http2;
+    ssl_certificate $T/cert.pem;
+    ssl_certificate_key $T/key.pem;"
 start_nginx "$T/root"
 
 kill_nginx() {
@@ -166,10 +170,11 @@ while [ "$i" -lt 8 ]; do
     ranges="$ranges $((i * 200000)):1500000"
     i=$((i + 1))
 done
-for flags in -j "-j -l"; do
+for flags in "-j $URL" "-j -l $URL" "-j https://127.0.0.1:$tls_port" \
+    "-j -l https://127.0.0.1:$tls_port"; do
     # shellcheck disable=SC2086
-    timeout -k 5 100 "$check" $flags -o io_timeout_ms=60000 -r 2 "$URL/slow" $ranges >"$T/out" \
-        2>&1 9>&- &
+    timeout -k 5 100 "$check" -o insecure=1 -o io_timeout_ms=60000 -r 2 $flags/slow $ranges \
+        >"$T/out" 2>&1 9>&- &
     reader=$!
     wait_for 20 grep -q '^open ok' "$T/out" || die "not opened"
     for round in 1 2 3; do
