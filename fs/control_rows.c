@@ -13,6 +13,7 @@
 #include "fetch/origin.h"
 #include "fetch/source.h"
 #include "fs/counters.h"
+#include "fs/session_io.h"
 #include "src/guid.h"
 #include "src/log.h"
 #include "src/package.h"
@@ -330,6 +331,26 @@ static void give(const struct snapshot *s, const struct spec *spec, control_row_
     each(&row, arg);
 }
 
+/* A row for each kind of request that has come. */
+static void give_requests(const struct control_parts *p, control_row_fn each, void *arg)
+{
+    char number[16];
+
+    for (unsigned opcode = 0; opcode < COUNTERS_OPCODES; opcode++) {
+        struct control_row row = {
+            .name = "fuse_requests",
+            .label_name = "kind",
+            .label = session_io_opcode_name(opcode, number),
+            .kind = CONTROL_COUNTER,
+            .help = "Requests of the kernel, by kind",
+            .text = "",
+            .value = counter_get(&p->counters->requests[opcode]),
+        };
+        if (row.value)
+            each(&row, arg);
+    }
+}
+
 /* A row for each kind of error that has happened. */
 static void give_errors(const struct control_parts *p, control_row_fn each, void *arg)
 {
@@ -403,6 +424,7 @@ void control_rows(const struct control_parts *parts, unsigned groups, control_ro
         if (specs[i].groups & groups && has_part(parts, specs[i].part))
             give(&s, &specs[i], each, arg);
     if (groups & CONTROL_IN_STATS) {
+        give_requests(parts, each, arg);
         give_places(parts, each, arg);
         give_errors(parts, each, arg);
     }

@@ -8,7 +8,10 @@
 
 #include "src/err.h"
 
+#define COUNTERS_OPCODES 64u
+
 struct counters {
+    _Atomic uint64_t requests[COUNTERS_OPCODES]; /* of the kernel, by their kind */
     _Atomic uint64_t read_bytes;             /* of the package, given to programs */
     _Atomic uint64_t io_errors;              /* requests that programs saw fail with EIO */
     _Atomic uint64_t errors[ERR_KIND_COUNT]; /* of these, why; what the overlay's file system said is

@@ -53,6 +53,8 @@ libsftvfs_a_SOURCES = \
 	fs/readahead.h \
 	fs/record.c \
 	fs/record.h \
+	fs/root_attributes.c \
+	fs/root_attributes.h \
 	fs/runtime_base.c \
 	fs/runtime_base.h \
 	fs/session_io.c \

@@ -31,6 +31,7 @@
 #include "fs/push.h"
 #include "fs/read.h"
 #include "fs/readahead.h"
+#include "fs/root_attributes.h"
 #include "fs/record.h"
 #include "fs/session_io.h"
 #include "fs/vfs.h"
@@ -136,8 +137,12 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
     struct vfs *v = vfs_of(req);
     char text[ATTR_DOS_MAX];
 
-    if (!v->info->has_dos_attributes) {
+    if (!v->info->has_dos_attributes && v->options->status == MOUNT_STATUS_NONE) {
         fuse_reply_err(req, ENOSYS); /* the kernel never asks again */
+        return;
+    }
+    if (root_attribute_is(name)) {
+        root_attribute_reply(v, req, ino, name, size);
         return;
     }
     int len = vfs_has(v, ino) && !strcmp(name, ATTR_DOS)
@@ -154,8 +159,15 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
     static const char names[] = ATTR_DOS;
     struct vfs *v = vfs_of(req);
     char text[ATTR_DOS_MAX];
+    auto_free char *listed = NULL;
+    ssize_t len = root_attribute_list(v, req, ino, &listed);
 
-    if (!v->info->has_dos_attributes)
+    /* The root of a package has no attributes of its own. */
+    if (len < 0)
+        fuse_reply_err(req, (int)-len);
+    else if (len > 0)
+        reply_value(req, listed, (size_t)len, size);
+    else if (!v->info->has_dos_attributes && v->options->status != MOUNT_STATUS_LISTED)
         fuse_reply_err(req, ENOSYS);
     else if (!vfs_has(v, ino) || attr_dos(v->package, vfs_index(ino), text) < 0)
         reply_value(req, "", 0, size);
@@ -364,9 +376,9 @@ static int session_run(struct vfs *v, struct err *e)
                      o->mountpoint);
         goto out_signals;
     }
-    if (v->overlay && session_io_install(v))
-        log_warning(FS_LOG,
-                    "writes take one request more than they need: libfuse lets nobody beside it");
+    if (session_io_install(v))
+        log_warning(FS_LOG, "libfuse lets nobody beside it: requests are not counted, and with an "
+                            "overlay writes take one more than they need");
     /* A file that grows beyond the limit (setrlimit) this process was started with is an error of
      * that write, not the end of the mount. */
     if (v->overlay)

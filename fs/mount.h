@@ -19,6 +19,14 @@ struct loader;  /* fetch/loader.h */
 struct overlay; /* fs/overlay/overlay.h */
 struct source;  /* fetch/source.h */
 
+/* Whether the root's extended attributes tell how the mount is (root_attributes.h). */
+enum mount_status {
+    MOUNT_STATUS_HIDDEN, /* to whoever asks for one by its name */
+    MOUNT_STATUS_LISTED, /* and they are listed */
+    MOUNT_STATUS_NONE,   /* there are none, and the kernel need not ask for any attribute of a package
+                          * that has no other */
+};
+
 struct mount_options {
     const char *mountpoint;  /* absolute */
     const char *fsname;      /* shown by mount(8) and df; commas and newlines are escaped here */
@@ -30,6 +38,7 @@ struct mount_options {
     bool allow_other;
     bool case_sensitive;     /* look names up exactly; the overlay's too */
     bool casefold_flag;      /* answer FS_IOC_GETFLAGS of directories with FS_CASEFOLD_FL */
+    enum mount_status status;
     bool push;               /* hand small neighbours to the kernel before it asks */
     bool single_thread;
     bool debug;              /* FUSE protocol trace on stderr */

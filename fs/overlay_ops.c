@@ -19,6 +19,7 @@
 #include "fs/overlay_names.h"
 #include "fs/overlay_read.h"
 #include "fs/overlay_write.h"
+#include "fs/root_attributes.h"
 #include "fs/session_io.h"
 #include "src/log.h"
 
@@ -190,6 +191,10 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
     uint64_t id = vfs_id(ino);
     ssize_t n = xattr_refused(name);
 
+    if (root_attribute_is(name)) {
+        root_attribute_reply(vfs_of(req), req, ino, name, size);
+        return;
+    }
     if (size > XATTR_SIZE_MAX)
         size = XATTR_SIZE_MAX;
     auto_free char *value = n || !size ? NULL : malloc(size);
@@ -212,14 +217,20 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 
     if (size > XATTR_LIST_MAX)
         size = XATTR_LIST_MAX;
-    auto_free char *names = size ? malloc(size) : NULL;
+    auto_free char *names = size ? malloc(size) : NULL, *more = NULL;
     ssize_t n = size && !names ? -ENOMEM : overlay_listxattr(o, id, names, size);
-    if (n < 0)
-        overlay_reply_error(req, id, "extended attributes of", (int)n);
-    else if (!size)
-        fuse_reply_xattr(req, (size_t)n);
-    else
-        fuse_reply_buf(req, names, (size_t)n);
+    ssize_t m = n < 0 ? n : root_attribute_list(vfs_of(req), req, ino, &more);
+    if (m >= 0 && size && (size_t)(n + m) > size)
+        m = -ERANGE;
+    if (m < 0) {
+        overlay_reply_error(req, id, "extended attributes of", (int)m);
+    } else if (!size) {
+        fuse_reply_xattr(req, (size_t)(n + m));
+    } else {
+        if (m)
+            memcpy(names + n, more, (size_t)m);
+        fuse_reply_buf(req, names, (size_t)(n + m));
+    }
 }
 
 static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,

@@ -12,7 +12,7 @@ static bool is_shown_to(const struct vfs *v, fuse_req_t req, fuse_ino_t ino)
 {
     uid_t uid = fuse_req_ctx(req)->uid;
 
-    return vfs_id(ino) == FUSE_ROOT_ID && *v->told.device &&
+    return vfs_id(ino) == FUSE_ROOT_ID && v->options->status != MOUNT_STATUS_NONE &&
            (!uid || uid == geteuid() || uid == v->options->uid);
 }
 
@@ -86,7 +86,7 @@ ssize_t root_attribute_list(struct vfs *v, fuse_req_t req, fuse_ino_t ino, char 
     size_t len = 0;
 
     *names = NULL;
-    if (!v->options->list_attributes || !is_shown_to(v, req, ino))
+    if (v->options->status != MOUNT_STATUS_LISTED || !is_shown_to(v, req, ino))
         return 0;
     FILE *out = open_memstream(names, &len);
     if (!out)

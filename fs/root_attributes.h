@@ -9,6 +9,8 @@
 #ifndef FS_ROOT_ATTRIBUTES_H
 #define FS_ROOT_ATTRIBUTES_H
 
+#include <string.h>
+
 #include "fs/vfs.h"
 
 #define ROOT_ATTRIBUTE_PREFIX "user.sftfs."

@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -44,8 +45,14 @@ static ssize_t io_read(int fd, void *buf, size_t len, void *userdata)
 {
     struct vfs *v = userdata;
     ssize_t n = read(fd, buf, len);
+    struct fuse_in_header head;
 
-    if (n > 0 && atomic_load(&v->io.state) == SESSION_IO_START)
+    if (n < (ssize_t)sizeof head)
+        return n;
+    memcpy(&head, buf, sizeof head);
+    if (head.opcode < COUNTERS_OPCODES)
+        counter_add(&v->counters.requests[head.opcode], 1);
+    if (v->overlay && atomic_load(&v->io.state) == SESSION_IO_START)
         note_init(&v->io, buf, (size_t)n);
     return n;
 }
@@ -84,6 +91,38 @@ static ssize_t io_splice(int in, off_t *off_in, int out, off_t *off_out, size_t 
 {
     (void)userdata;
     return splice(in, off_in, out, off_out, len, flags);
+}
+
+/* Of the protocol as it is now; what comes later is shown by its number. */
+static const char *const opcode_names[COUNTERS_OPCODES] = {
+    [FUSE_LOOKUP] = "lookup",           [FUSE_FORGET] = "forget",
+    [FUSE_GETATTR] = "getattr",         [FUSE_SETATTR] = "setattr",
+    [FUSE_READLINK] = "readlink",       [FUSE_SYMLINK] = "symlink",
+    [FUSE_MKNOD] = "mknod",             [FUSE_MKDIR] = "mkdir",
+    [FUSE_UNLINK] = "unlink",           [FUSE_RMDIR] = "rmdir",
+    [FUSE_RENAME] = "rename",           [FUSE_LINK] = "link",
+    [FUSE_OPEN] = "open",               [FUSE_READ] = "read",
+    [FUSE_WRITE] = "write",             [FUSE_STATFS] = "statfs",
+    [FUSE_RELEASE] = "release",         [FUSE_FSYNC] = "fsync",
+    [FUSE_SETXATTR] = "setxattr",       [FUSE_GETXATTR] = "getxattr",
+    [FUSE_LISTXATTR] = "listxattr",     [FUSE_REMOVEXATTR] = "removexattr",
+    [FUSE_FLUSH] = "flush",             [FUSE_INIT] = "init",
+    [FUSE_OPENDIR] = "opendir",         [FUSE_READDIR] = "readdir",
+    [FUSE_RELEASEDIR] = "releasedir",   [FUSE_FSYNCDIR] = "fsyncdir",
+    [FUSE_ACCESS] = "access",           [FUSE_CREATE] = "create",
+    [FUSE_INTERRUPT] = "interrupt",     [FUSE_DESTROY] = "destroy",
+    [FUSE_IOCTL] = "ioctl",             [FUSE_NOTIFY_REPLY] = "notify_reply",
+    [FUSE_BATCH_FORGET] = "batch_forget", [FUSE_FALLOCATE] = "fallocate",
+    [FUSE_READDIRPLUS] = "readdirplus", [FUSE_RENAME2] = "rename2",
+    [FUSE_LSEEK] = "lseek",             [FUSE_COPY_FILE_RANGE] = "copy_file_range",
+};
+
+const char *session_io_opcode_name(unsigned opcode, char number[16])
+{
+    if (opcode < COUNTERS_OPCODES && opcode_names[opcode])
+        return opcode_names[opcode];
+    (void)snprintf(number, 16, "%u", opcode);
+    return number;
 }
 
 int session_io_install(struct vfs *v)

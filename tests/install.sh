@@ -41,7 +41,7 @@ release_services() {
 }
 
 # Packages with a service of the same name.
-SERVICE_PACKAGES="nginx apache2 krb5-kdc krb5-admin-server squid varnish"
+SERVICE_PACKAGES="nginx apache2 krb5-kdc krb5-admin-server prometheus squid varnish"
 
 # install_missing PACKAGE...: quiet unless something has to be installed; prints apt's words when
 # it fails. Returns non-zero if a package could not be installed.

@@ -274,6 +274,8 @@ main() {
     fi
     # Wine may be unavailable on other platforms than the reference one; its test says so then.
     install_missing wine wine64 || :
+    # For promtool, beside our own check of the same.
+    install_missing prometheus || :
 
     echo "== build"
     run_step "copy of the source" 300 sh "$src/tests/copy-source.sh" "$src" "$work/src" || {

@@ -24,6 +24,7 @@ enum {
     OPT_NO_PUSH,
     OPT_NO_CASEFOLD_FLAG,
     OPT_LOGLEVEL,
+    OPT_STATUS_ATTRIBUTES,
     OPT_OVERLAY,
     OPT_OLD_VERSION,
     OPT_MIRROR,
@@ -97,6 +98,12 @@ const struct cli_option mount_suboptions[] = {
       "Fetch ahead what FILE names, a recording or a list of paths, in place of the launch set of "
       "the package. For packages that cannot be packed anew.",
       OPT_LAUNCH_LIST },
+    { "status_attributes", 0, "HOW",
+      "Extended attributes of the mount point that say how the mount is, such as "
+      "user.sftfs.cached_percent: hidden (the default) gives them to its owner by name, list lists "
+      "them, too, none does without, which makes ls -l and Wine on packages without hidden files "
+      "faster.",
+      OPT_STATUS_ATTRIBUTES },
     { NULL, 0, NULL, NULL, 0 },
 };
 
@@ -235,6 +242,20 @@ static int pass_to_fuse(struct mount_setup *s, const char *name, struct err *e)
     return 0;
 }
 
+static int set_status(struct mount_setup *s, const char *value, struct err *e)
+{
+    static const char *const names[] = { [MOUNT_STATUS_HIDDEN] = "hidden",
+                                         [MOUNT_STATUS_LISTED] = "list",
+                                         [MOUNT_STATUS_NONE] = "none" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (!strcmp(value, names[i])) {
+            s->mount.status = (enum mount_status)i;
+            return 0;
+        }
+    return err_set(e, ERR_INVALID, "status_attributes must be hidden, list or none, not '%s'", value);
+}
+
 static int set_log_level(const char *value, struct err *e)
 {
     enum log_level level;
@@ -304,6 +325,8 @@ static int apply(struct mount_setup *s, const struct cli_option *o, const char *
     case OPT_NO_CASEFOLD_FLAG:
         s->mount.casefold_flag = false;
         return 0;
+    case OPT_STATUS_ATTRIBUTES:
+        return set_status(s, value, e);
     case OPT_LOGLEVEL:
         return set_log_level(value, e);
     case OPT_OVERLAY:
