@@ -211,10 +211,23 @@ wait_for 20 no_daemon_for "$m" || die "the daemon is still there"
 no_files_left || die "left behind: $(ls "$sockets")"
 signal_nginx CONT
 
+# The signal takes a moment to reach every thread.
+is_stopped() {
+    grep -q '^State:[[:space:]]*T' /proc/"$1"/task/*/status &&
+        ! grep '^State:' /proc/"$1"/task/*/status | grep -qv '[[:space:]]T '
+}
+stop_daemon() {
+    stopped=$(daemons)
+    # Unmounting at the end would wait for it.
+    at_exit "kill -CONT $stopped 2>/dev/null"
+    kill -STOP "$stopped"
+    wait_for 20 is_stopped "$stopped" || die "the daemon does not stop"
+}
+
 step "the daemon is stopped: nothing hangs, and it can be got rid of"
 mount_package "$URL/p.sft" "$m"
 daemon=$(daemons)
-kill -STOP "$daemon"
+stop_daemon
 cat "$m/other.bin" >/dev/null 2>&1 &
 reader=$!
 expect_status 6 timeout 60 sftfs ctl "$m" status --timeout=1
@@ -233,7 +246,7 @@ no_files_left || die "left behind: $(ls "$sockets")"
 
 step "the same without aborting first, and with a reader"
 mount_package "$URL/p.sft" "$m"
-kill -STOP "$(daemons)"
+stop_daemon
 cat "$m/other.bin" >/dev/null 2>&1 &
 reader=$!
 expect_status 0 timeout 60 sftfs ctl "$m" unmount --force
@@ -258,7 +271,7 @@ status
 expect_equal "$(value pid)" "$(daemons)"
 
 step "the same while it was stopped"
-kill -STOP "$(daemons)"
+stop_daemon
 kill -KILL "$(daemons)"
 wait_for 20 stale
 mount_package "$URL/p.sft" "$m"
@@ -356,7 +369,7 @@ expect_equal "$(ls -A "$T/userrun/sftfs")" "" "left behind"
 
 step "root removes a user's stopped mount"
 user sftfs "$T/www/p.sft" "$m" >"$T/out" 2>&1 </dev/null || die "as a user: $(cat "$T/out")"
-kill -STOP "$(daemons)"
+stop_daemon
 expect_status 0 timeout 60 sftfs ctl "$m" unmount --force
 is_mounted "$m" && die "still mounted"
 [ -z "$(daemons)" ] || die "the daemon is still there"

@@ -57,7 +57,7 @@ EXTRA_DIST += \
 	tests/it-057-overlay-programs.sh \
 	tests/it-060-cache.sh \
 	tests/it-065-control.sh \
-	tests/it-066-status-attributes.sh \
+	tests/it-068-status-attributes.sh \
 	tests/it-066-soak.sh \
 	tests/wine/settings.c \
 	tests/lib.sh \
