@@ -169,7 +169,7 @@ expect_status 2 sftfs "$T/www/p.sft" "$m" -o loglevel=loud
 
 step "from a web server: requests, bytes, and no secrets"
 start_nginx "$T/www"
-mount_package "$URL/p.sft?sig=SECRET" "$m" -o io_timeout=600
+mount_package "$URL/p.sft?sig=SECRET" "$m" -o io_timeout=600,cache_dir=none,fetch_ahead=0
 cat "$m/large.bin" >/dev/null
 status
 expect_equal "$(value state)" online
@@ -182,6 +182,9 @@ done
 cat "$sockets"/*.state >>"$T/all"
 grep -q SECRET "$T/all" && die "the secret of the URL is shown: $(grep SECRET "$T/all")"
 expect_text "$T/all" 'p\.sft\?sig='
+
+expect_status 4 sftfs ctl "$m" prefetch all
+expect_text "$T/err" 'disk cache'
 
 step "the server is silent and readers hang: ctl answers"
 signal_nginx() {
@@ -223,6 +226,58 @@ stop_daemon() {
     kill -STOP "$stopped"
     wait_for 20 is_stopped "$stopped" || die "the daemon does not stop"
 }
+
+step "fetching ahead: on demand, with progress, and then without a server"
+mount_package "$URL/p.sft" "$m" -o cache_dir="$T/cache",autoload=never,fetch_ahead=0,io_timeout=600
+expect_status 0 sftfs ctl "$m" progress
+expect_text "$T/out" 'idle$'
+expect_equal "$(wc -l <"$T/out")" 1 "lines when nothing is fetched ahead"
+cat "$m/Hello.txt" >/dev/null
+status
+[ "$(value cached_percent)" -lt 50 ] || die "$(value cached_percent) % cached before"
+expect_status 0 sftfs ctl "$m" offline
+expect_equal "$(sftfs ctl "$m" status --json >"$T/json" && value state)" offline
+cat "$m/large.bin" >/dev/null 2>&1 && die "read what is not cached while offline"
+stats
+[ "$(value ioerr)" -ge 1 ] || die "no error is counted"
+expect_equal "$(value errors.offline)" "$(value ioerr)" "errors by kind"
+expect_status 0 sftfs ctl "$m" online
+status
+expect_equal "$(value state)" online
+expect_status 0 sftfs ctl "$m" prefetch all
+sftfs ctl "$m" progress --json >"$T/progress" || die "ctl progress"
+python3 - "$T/progress" <<'PY' || die "progress: $(cat "$T/progress")"
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+last = lines[-1]
+assert last['load_state'] == 'done' and last['load_goal'] == 'all' and last['load_percent'] == 100, last
+assert last['load_done_blocks'] == last['load_blocks'] > 100, last
+assert [line['load_done_bytes'] for line in lines] == sorted(line['load_done_bytes'] for line in lines)
+PY
+status
+expect_equal "$(value cached_percent)" 100
+expect_status 0 sftfs ctl "$m" prefetch stop
+expect_status 0 sftfs ctl "$m" offline
+diff -r "$src" "$m" || die "not everything can be read offline"
+stats
+[ "$(value hits.disk)" -ge 1 ] || die "nothing came from the disk"
+[ "$(value cache_blocks)" -ge 100 ] || die "$(value cache_blocks) blocks cached"
+sftfs ctl "$m" stats --format=prometheus >"$T/metrics" || die "stats --format=prometheus"
+python3 "$SFTFS_SRC/tests/prometheus-check.py" <"$T/metrics" >"$T/samples" || die "not valid"
+expect_text "$T/samples" "^sftfs_cached_ratio\{mount=\"$m\"\} 1\.00\$"
+expect_text "$T/samples" "^sftfs_errors_total\{kind=\"offline\",mount=\"$m\"\} [1-9]"
+expect_text "$T/samples" "^sftfs_fuse_requests_total\{kind=\"read\",mount=\"$m\"\} [1-9]"
+expect_text "$T/samples" "^sftfs_place_in_use\{mount=\"$m\",place=\"1: $URL/p\.sft\"\} [01]\$"
+if command -v promtool >/dev/null 2>&1; then
+    promtool check metrics <"$T/metrics" >"$T/out" 2>&1 || die "promtool: $(cat "$T/out")"
+fi
+expect_status 0 sftfs ctl "$m" unmount
+
+step "what a mount has not, it says so"
+mount_package "$T/www/p.sft" "$m"
+expect_status 4 sftfs ctl "$m" offline
+expect_status 4 sftfs ctl "$m" online --json
+expect_status 0 sftfs ctl "$m" unmount
 
 step "the daemon is stopped: nothing hangs, and it can be got rid of"
 mount_package "$URL/p.sft" "$m"
