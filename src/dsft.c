@@ -268,7 +268,8 @@ static int dsft_need(const struct container_input *in, struct byte_range *want, 
     return err_at(e, ERR_UNSUPPORTED, TAG, 0,
                   "a differential SFT: it has only what version %" PRIu32 " of the package has and "
                   "version %" PRIu32 " has not. `sft patch OLD.sft THIS.dsft -o NEW.sft` makes the "
-                  "whole package of both",
+                  "whole package of both; `sft cache import THIS.dsft` brings it into the disk "
+                  "cache, for mounts from there",
                   h.target_number, h.base_number);
 }
 

@@ -126,6 +126,15 @@ if [ -c /dev/fuse ] && command -v sftfs >/dev/null; then
     expect_text "$T/err" 'sft patch OLD\.sft'
 fi
 
+step "with the old version in the disk cache, the new one is there whole"
+expect_status 0 sft cache load "$T/2.sft" --cache-dir="$T/cache"
+expect_status 0 sft cache import "$T/32.dsft" --cache-dir="$T/cache"
+expect_text "$T/out" 'version 3'
+sft info --json "$T/3.sft" >"$T/3.json" || die "sft info"
+expect_status 0 sft cache export "$(field "$T/3.json" version_guid)" --cache-dir="$T/cache" \
+    -o "$T/exported.sft"
+cmp "$T/3.sft" "$T/exported.sft" || die "the versions differ"
+
 step "from a web server"
 if command -v nginx >/dev/null; then
     mkdir "$T/www"

@@ -165,6 +165,7 @@ static void dsft_is_no_package_and_the_error_says_what_to_do(void)
     CU_ASSERT_EQUAL(e.kind, ERR_UNSUPPORTED);
     CU_ASSERT_STRING_EQUAL(e.section, "DSFT");
     CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "sft patch"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "sft cache import"));
     drop(&b);
 }
 
