@@ -8,6 +8,8 @@ enum {
     SKIP = 8,       /* blocks a reader may leave out */
     BACK = 8,       /* or go back */
     SURE_STEP = 4,  /* a step of so many blocks comes from a reader that is in order already */
+    LONG = 4,       /* windows of so many times the smallest earn credit … */
+    CREDIT = 8,     /* … for so many beginnings */
 };
 
 void ahead_init(struct ahead *a, uint32_t window_min, uint32_t window_max)
@@ -48,7 +50,17 @@ static bool advance(struct ahead *a, struct ahead_stream *s, struct block_run *o
         return false;
     *out = (struct block_run){ from, (uint32_t)(to - from) };
     s->end = (uint32_t)to;
+    if (s->window >= LONG * (uint64_t)a->window_min)
+        a->credit = CREDIT;
     return true;
+}
+
+static bool spend_credit(struct ahead *a)
+{
+    bool has = a->credit > 0;
+
+    a->credit -= has;
+    return has;
 }
 
 bool ahead_note(struct ahead *a, uint32_t first, uint32_t count, struct block_run *out)
@@ -63,5 +75,5 @@ bool ahead_note(struct ahead *a, uint32_t first, uint32_t count, struct block_ru
     if (next <= s->next)
         return false; /* back inside what it had */
     s->next = next;
-    return (known || count >= SURE_STEP) && advance(a, s, out);
+    return (known || count >= SURE_STEP || spend_credit(a)) && advance(a, s, out);
 }

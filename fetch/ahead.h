@@ -7,6 +7,8 @@
  *
  * A reader is believed at its second step, and the further ahead the longer it keeps on: the window
  * doubles each time half of it has been used. A reader that jumps away costs one window at most.
+ * Readers that have kept on for long have earned that whoever begins elsewhere is believed at the
+ * first step: it is likely the same program, which goes through everything directory by directory.
  */
 #ifndef FETCH_AHEAD_H
 #define FETCH_AHEAD_H
@@ -28,6 +30,7 @@ struct ahead_stream {
 struct ahead {
     struct ahead_stream streams[AHEAD_STREAMS];
     uint64_t clock;
+    unsigned credit; /* first steps that are believed */
     uint32_t window_min, window_max; /* blocks */
 };
 

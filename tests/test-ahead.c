@@ -91,6 +91,20 @@ static void ahead_follows_several_readers(void)
         }
 }
 
+static void ahead_believes_beginnings_after_long_reading(void)
+{
+    struct ahead a;
+    struct block_run run;
+    unsigned believed = 0;
+
+    ahead_init(&a, 2, 64);
+    for (uint32_t i = 0; i < 40; i++)
+        (void)ahead_note(&a, i, 1, &run);
+    for (uint32_t i = 0; i < 100; i++)
+        believed += ahead_note(&a, 100000 + 1000 * i, 1, &run);
+    CU_ASSERT(believed > 0 && believed < 20); /* not for ever */
+}
+
 static void ahead_stops_at_the_largest_number(void)
 {
     struct ahead a;
@@ -108,4 +122,5 @@ UNIT_MAIN("ahead", TEST(ahead_is_silent_at_the_first_step),
           TEST(ahead_begins_small_and_doubles_while_it_is_used),
           TEST(ahead_believes_a_long_step_at_once), TEST(ahead_forgives_small_jumps),
           TEST(ahead_lets_jumps_alone), TEST(ahead_follows_several_readers),
+          TEST(ahead_believes_beginnings_after_long_reading),
           TEST(ahead_stops_at_the_largest_number))

@@ -194,9 +194,7 @@ class Bench:
                                               stdout=subprocess.PIPE).stdout)
         with open(work + '/one_mb.txt') as f:
             self.one = f.read().strip()
-        help_text = subprocess.run(['sftfs', '--help'], stdout=subprocess.PIPE, text=True).stdout
-        self.has_cache = 'cache_dir=' in help_text
-        self.uncached = ['cache_dir=none'] if self.has_cache else []
+        self.uncached = ['cache_dir=none']
         self.results = Results(os.path.join(work, 'results-http-%s.tsv' % link_name))
         self.link = Link(work, link_name)
 
@@ -263,17 +261,26 @@ class Bench:
         """plain: curl fetching the package"""
         self.warm_server()
         self.plain('whole tree', number, self.link.curl(), 's')
+        cache = self.empty_cache()
+        try:
+            with RemoteMount(self, ['cache_dir=' + cache]) as m:
+                self.do(m, 'whole tree', number, TAR)
+                self.traffic('whole tree', number)
+        finally:
+            shutil.rmtree(cache, ignore_errors=True)
         with RemoteMount(self, self.uncached) as m:
-            self.do(m, 'whole tree', number, TAR)
-            self.traffic('whole tree', number)
+            self.do(m, 'whole tree, no disk cache', number, TAR)
+            self.traffic('whole tree, no disk cache', number)
 
-    def cache(self, number):
-        """plain: local package"""
-        if not self.has_cache:
-            return
+    def empty_cache(self):
         cache = os.path.join(self.work, 'run', 'cache')
         shutil.rmtree(cache, ignore_errors=True)
         os.makedirs(cache)
+        return cache
+
+    def cache(self, number):
+        """plain: local package"""
+        cache = self.empty_cache()
         options = ['cache_dir=' + cache]
         try:
             with RemoteMount(self, options) as m:
