@@ -118,7 +118,7 @@ static int open_files(struct cache *c, const struct cache_index_header *h, struc
 static void touch(const struct cache *c)
 {
     if (c->lock_fd >= 0)
-        (void)futimens(c->lock_fd, NULL); /* a file of others that cannot be written: theirs counts */
+        (void)futimens(c->lock_fd, NULL); /* if it cannot be written, its owner's use counts */
 }
 
 static int open_version(struct cache *c, struct err *e)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The disk cache: what was fetched of a package stays on the disk, in a sparse copy of its container
- * (fetch/cache-format.md says how). One directory serves any number of processes and users.
+ * The disk cache: what was fetched of a package stays on the disk, in a sparse copy of its
+ * container (fetch/cache-format.md says how). One directory serves any number of processes and
+ * users.
  *
- * What is read from it is not verified here: the caller does that with every block, as with one from
- * the server, and calls cache_drop() for a bad one. Nothing here fails a reader: what cannot be
- * stored is left out, what cannot be read is fetched again.
+ * What is read from it is not verified here: the caller does that with every block, as with one
+ * from the server, and calls cache_drop() for a bad one. Nothing here fails a reader: what cannot
+ * be stored is left out, what cannot be read is fetched again.
  */
 #ifndef FETCH_CACHE_H
 #define FETCH_CACHE_H
@@ -57,8 +58,8 @@ struct cache;
 
 /*
  * Opens or makes the place of P in the cache; D and P are borrowed. Other versions of the same
- * package that are there are used, too: a block that one of them has is as good as cached. Where P's
- * place can only be read, nothing is stored. ERR_DENIED, ERR_BUSY, ERR_SYSTEM: go on without.
+ * package that are there are used, too: a block that one of them has is as good as cached. Where
+ * P's place can only be read, nothing is stored. ERR_DENIED, ERR_BUSY, ERR_SYSTEM: go on without.
  */
 int cache_open(struct cache_dir *d, const struct package *p, struct cache **out, struct err *e)
     must_check;
@@ -89,8 +90,8 @@ uint32_t cache_run(struct cache *c, uint32_t first, uint32_t max, size_t max_byt
 
 /*
  * The stored bytes of COUNT blocks in a row as in the container (from FIRST's offset to the end of
- * the last one) into BUF. On an error the blocks that could not be read are forgotten (ERR_NOT_FOUND
- * when one was not there); they are to be fetched. Any thread; waits for the disk.
+ * the last one) into BUF. On an error the blocks that could not be read are forgotten
+ * (ERR_NOT_FOUND when one was not there); they are to be fetched. Any thread; waits for the disk.
  */
 int cache_read(struct cache *c, uint32_t first, uint32_t count, uint8_t *buf, struct err *e)
     must_check;
@@ -102,7 +103,7 @@ void cache_store(struct cache *c, uint32_t block, const uint8_t *stored);
 /* The bytes that cache_read() brought for BLOCK were wrong: forgotten and counted. Any thread. */
 void cache_drop(struct cache *c, uint32_t block);
 
-/* Whether container.sft is the whole package. Looks at all blocks that are not known to be there. */
+/* Whether container.sft is the whole package. */
 bool cache_is_complete(struct cache *c);
 
 /* Whether BLOCK is in this version's own container.sft, not only in that of another version. */

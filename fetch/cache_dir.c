@@ -429,6 +429,7 @@ int cache_dir_set_locked(struct cache_dir *d, const char *name, bool locked, str
     auto_close int dir = dir_fd;
     auto_close int lock = lock_fd;
 
+    (void)lock; /* only held */
     if (rc)
         return rc;
     if (locked) {

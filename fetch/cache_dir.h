@@ -66,7 +66,7 @@ int cache_dir_list(struct cache_dir *d, unsigned flags, cache_entry_fn fn, void 
 int cache_dir_find(struct cache_dir *d, const char *name, unsigned flags, struct cache_entry *out,
                    struct err *e) must_check;
 
-/* Removes a version. ERR_BUSY when it is in use, or locked by the user; ERR_NOT_FOUND, ERR_DENIED. */
+/* Removes a version. ERR_BUSY in use or locked by the user, ERR_NOT_FOUND, ERR_DENIED. */
 int cache_dir_remove(struct cache_dir *d, const char *name, struct err *e) must_check;
 
 /* Sets or takes away the user's mark that a version is to stay. */
@@ -91,7 +91,7 @@ int cache_dir_remember_place(struct cache_dir *d, const char *place, const char 
 int cache_dir_places(struct cache_dir *d, const char *name, int (*fn)(void *arg, const char *place),
                      void *arg);
 
-/* --- for the rest of the cache ------------------------------------------------------------------ */
+/* --- for the rest of the cache ---------------------------------------------------------------- */
 
 struct cache_space;
 

@@ -95,6 +95,8 @@ static int donor_open(struct cache_dir *d, const char *name, struct donor *o)
     *o = (struct donor){ .dir_fd = -1, .lock_fd = -1, .index_fd = -1, .container_fd = -1 };
     int rc = cache_dir_hold(d, name, false, &o->dir_fd, &o->lock_fd, NULL);
 
+    if (!rc && o->lock_fd >= 0)
+        (void)futimens(o->lock_fd, NULL); /* if it cannot be written, its owner's use counts */
     if (!rc)
         rc = o->container_fd = cache_file_open_read(o->dir_fd, CACHE_CONTAINER_NAME, NULL);
     if (rc >= 0)

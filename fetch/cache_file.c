@@ -26,7 +26,7 @@ static int open_once(int dirfd, const char *name, int flags, mode_t mode)
     return fd < 0 ? -errno : fd;
 }
 
-/* Makes the file or opens the one that is there; another process may make or remove it meanwhile. */
+/* Makes the file or opens the one that is there; others may make or remove it meanwhile. */
 static int open_or_make(int dirfd, const char *name, mode_t mode)
 {
     int fd = -ENOENT;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the disk cache needs from files. Other users may be able to write where the cache is, so
- * nothing is opened through a symbolic link, what was opened is looked at before it is used (a plain
- * file with one name), and nothing is mapped into memory: a file may become shorter at any moment.
+ * nothing is opened through a symbolic link, what was opened is looked at before it is used (a
+ * plain file with one name), and nothing is mapped into memory: a file may become shorter at any
+ * moment.
  *
  * Locks belong to the open file, not to the process: two openings in one process exclude each other
  * as two processes do, and the end of a process, however it comes, gives its locks back.
@@ -19,9 +20,9 @@
 
 /*
  * Opens the file NAME of directory DIRFD for reading and writing; MODE 0: it must exist, else it is
- * made with that mode if missing, whatever the umask is. Where writing is not permitted it is opened
- * for reading, and *writable says so. A descriptor, or a negative errno: ERR_NOT_FOUND, ERR_DENIED,
- * ERR_CORRUPT for what is no plain file.
+ * made with that mode if missing, whatever the umask is. Where writing is not permitted it is
+ * opened for reading, and *writable says so. A descriptor, or a negative errno: ERR_NOT_FOUND,
+ * ERR_DENIED, ERR_CORRUPT for what is no plain file.
  */
 int cache_file_open(int dirfd, const char *name, mode_t mode, bool *writable, struct err *e)
     must_check;
@@ -39,7 +40,7 @@ bool cache_file_is_named(int dirfd, const char *name, int fd);
 int cache_file_read(int fd, uint64_t offset, void *buf, size_t len) must_check;
 int cache_file_write(int fd, uint64_t offset, const void *buf, size_t len) must_check;
 
-/* Makes FD LEN bytes long if it has another length; what is added is a hole. 0 or a negative errno. */
+/* Makes FD LEN bytes long if it is not; what is added is a hole. 0 or a negative errno. */
 int cache_file_set_length(int fd, uint64_t len) must_check;
 
 /* Takes the lock of FD without waiting: 0, or -EAGAIN when others stand in the way, or another

@@ -63,8 +63,8 @@ struct cache_index;
 #define CACHE_INDEX_AGE_MS 200u
 
 /*
- * FD (borrowed) holds the index of H or, if WRITABLE, may be empty or damaged: then it is put right.
- * Any number of processes may do that at once; they write the same.
+ * FD (borrowed) holds the index of H or, if WRITABLE, may be empty or damaged: then it is put
+ * right. Any number of processes may do that at once; they write the same.
  */
 int cache_index_open(int fd, bool writable, const struct cache_index_header *h,
                      struct cache_index **out, struct err *e) must_check;

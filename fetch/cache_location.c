@@ -111,7 +111,7 @@ int cache_dir_follow(struct cache_dir *d, const char *location, char out[CACHE_N
     if (rc)
         return rc;
     file_name(d, place, own);
-    /* What a file says it is for counts: its name may have been changed by who owns the directory. */
+    /* What a file says it is for counts: who owns the directory may have renamed it. */
     if ((!read_lead(d, dir, own, &lead) || strcmp(lead.place, place)) &&
         (!read_lead(d, dir, place, &lead) || strcmp(lead.place, place)))
         return err_set(e, ERR_NOT_FOUND, "nothing from there is in the cache %s", d->path);

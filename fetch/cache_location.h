@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What leads from a location to a package version in the disk cache: a small file for each, named by
- * a hash of the location, since a URL may hold secrets (fetch/cache-format.md). The functions are in
- * cache_dir.h; here is what the rest of the cache needs besides.
+ * What leads from a location to a package version in the disk cache: a small file for each, named
+ * by a hash of the location, since a URL may hold secrets (fetch/cache-format.md). The functions
+ * are in cache_dir.h; here is what the rest of the cache needs besides.
  */
 #ifndef FETCH_CACHE_LOCATION_H
 #define FETCH_CACHE_LOCATION_H

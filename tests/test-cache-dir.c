@@ -121,6 +121,43 @@ static void cache_remembers_locations_without_telling_them(void)
     remove_dir();
 }
 
+/* Files of the right name with something else in them, or for something else. */
+static void cache_believes_no_damaged_locations(void)
+{
+    static const char location[] = "http://example.org/x.sft";
+    make_dir();
+    struct version v = make_version(1, FILES, BYTES);
+    struct cache_dir *d = open_dir();
+    char place[CACHE_PLACE_SIZE], other[CACHE_PLACE_SIZE], path[256], aside[256], text[512];
+
+    put_version(d, &v);
+    CU_ASSERT_EQUAL(cache_place_of(location, place, NULL), 0);
+    CU_ASSERT_EQUAL(cache_place_of("http://example.org/y.sft", other, NULL), 0);
+    CU_ASSERT_EQUAL(cache_dir_remember(d, location, v.name, NULL), 0);
+    CU_ASSERT_EQUAL(lookup(d, location, NULL, &v), ERR_NONE);
+    (void)snprintf(path, sizeof path, "%s/locations/%s", cache_path, place);
+    (void)snprintf(aside, sizeof aside, "%s/locations/%s", cache_path, other);
+    CU_ASSERT_EQUAL(rename(path, aside), 0);
+    CU_ASSERT_EQUAL(lookup(d, "http://example.org/y.sft", NULL, NULL), ERR_NOT_FOUND);
+    CU_ASSERT_EQUAL(rename(aside, path), 0);
+    FILE *f = fopen(path, "rb");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    size_t len = fread(text, 1, sizeof text, f);
+    (void)fclose(f);
+    for (size_t i = 0; i < len; i++) {
+        text[i] ^= 0x20;
+        f = fopen(path, "wb");
+        CU_ASSERT_FATAL(f && fwrite(text, 1, len, f) == len && !fclose(f));
+        CU_ASSERT_EQUAL(lookup(d, location, NULL, NULL), ERR_NOT_FOUND);
+        text[i] ^= 0x20;
+    }
+    CU_ASSERT_EQUAL(truncate(path, (off_t)len - 1), 0);
+    CU_ASSERT_EQUAL(lookup(d, location, NULL, NULL), ERR_NOT_FOUND);
+    cache_dir_close(d);
+    free_version(&v);
+    remove_dir();
+}
+
 static int count_place(void *arg, const char *place)
 {
     CU_ASSERT_EQUAL(strlen(place), CACHE_PLACE_SIZE - 1);
@@ -576,6 +613,7 @@ static void cache_default_place_follows_the_environment(void)
 UNIT_MAIN("cache-dir",
           TEST(cache_finds_the_newest_version_of_a_package),
           TEST(cache_remembers_locations_without_telling_them),
+          TEST(cache_believes_no_damaged_locations),
           TEST(cache_lists_the_places_that_lead_to_a_version),
           TEST(cache_tells_what_lies_in_it),
           TEST(cache_gives_the_package_back),

@@ -60,10 +60,6 @@ static void cache_evicts_the_least_recently_used(void)
     set_last_use(&v[1], 400);
     struct cache *c = open_cache(d, &v[4]);
     /* Held as donors by C: those that are in use stay. */
-    cache_close(c);
-    for (uint32_t i = 0; i < 4; i++)
-        set_last_use(&v[i], (time_t[]){ 100, 400, 300, 200 }[i]);
-    c = open_cache(d, &v[4]);
     store_range(c, &v[4], 0, v[4].blocks);
     CU_ASSERT_TRUE(used(d) <= four + 20000);
     CU_ASSERT_TRUE(exists(&v[0]) && exists(&v[1]) && exists(&v[2]) && exists(&v[3]));
@@ -71,6 +67,8 @@ static void cache_evicts_the_least_recently_used(void)
     cache_get_stats(c, &s);
     CU_ASSERT_FALSE(s.writing);
     cache_close(c);
+    for (uint32_t i = 0; i < 4; i++)
+        set_last_use(&v[i], (time_t[]){ 100, 400, 300, 200 }[i]);
     CU_ASSERT_EQUAL(cache_space_shrink(d->space, four - 1, NULL), 0);
     CU_ASSERT_TRUE(exists(&v[0]) && exists(&v[1]) && !exists(&v[2]) && exists(&v[3]));
     CU_ASSERT_EQUAL(cache_space_shrink(d->space, 0, NULL), 0);

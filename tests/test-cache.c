@@ -5,6 +5,8 @@
 
 #include "fetch/cache.h"
 
+#include <pthread.h>
+
 #include "tests/cache_fixture.h"
 
 enum { FILES = 12, BYTES = 9000 };
@@ -422,6 +424,72 @@ static void cache_is_shared_by_processes(void)
     remove_dir();
 }
 
+struct worker {
+    struct cache *cache;
+    const struct version *version;
+    uint32_t seed;
+    bool wrong;
+};
+
+/* All that a thread may do, in an order of its own. */
+static void *use_all(void *arg)
+{
+    struct worker *w = arg;
+    const struct version *v = w->version;
+    uint8_t *buf = malloc(64 * STORED_LEN_MAX);
+    struct cache_stats s;
+
+    for (unsigned i = 0; buf && i < 4000; i++) {
+        uint32_t block = (w->seed = w->seed * 1664525u + 1013904223u) % v->blocks;
+        uint32_t n = cache_run(w->cache, block, 1 + w->seed % 8, 64 * STORED_LEN_MAX);
+
+        if (n && !cache_read(w->cache, block, n, buf, NULL)) {
+            const struct block *last = package_block(v->package, block + n - 1);
+            uint64_t len =
+                last->offset + last->stored_len - package_block(v->package, block)->offset;
+            w->wrong |= memcmp(buf, stored(v, block), (size_t)len) != 0;
+        }
+        if (i % 3)
+            cache_store(w->cache, block, stored(v, block));
+        else if (i % 50 == 0)
+            cache_drop(w->cache, block);
+        if (i % 500 == 0)
+            cache_get_stats(w->cache, &s);
+    }
+    w->wrong |= !buf;
+    free(buf);
+    return NULL;
+}
+
+static void cache_is_shared_by_threads(void)
+{
+    enum { THREADS = 6 };
+    make_dir();
+    struct version old = make_version(1, FILES, BYTES), v = make_version(2, FILES, BYTES);
+    struct cache_dir *d = open_dir();
+    struct worker workers[THREADS];
+    pthread_t threads[THREADS];
+
+    put_version(d, &old);
+    struct cache *c = open_cache(d, &v);
+    for (unsigned i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){ c, &v, i, false };
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, use_all, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        CU_ASSERT_EQUAL(pthread_join(threads[i], NULL), 0);
+        CU_ASSERT_FALSE(workers[i].wrong);
+    }
+    store_range(c, &v, 0, v.blocks);
+    put_metadata(c, &v);
+    CU_ASSERT_TRUE(same_as_file(&v));
+    cache_close(c);
+    cache_dir_close(d);
+    free_version(&old);
+    free_version(&v);
+    remove_dir();
+}
+
 /* What is there after a kill is right; and nobody is kept from going on. */
 static void cache_survives_processes_being_killed(void)
 {
@@ -477,4 +545,5 @@ UNIT_MAIN("cache",
           TEST(cache_does_without_damaged_versions),
           TEST(cache_notices_what_others_store),
           TEST(cache_is_shared_by_processes),
+          TEST(cache_is_shared_by_threads),
           TEST(cache_survives_processes_being_killed))

@@ -2,8 +2,8 @@
 /*
  * A version in the disk cache that is not complete, as a tar archive (libarchive): a text file
  * `sftfs-cache`, the metadata, and one file for each run of blocks, named by the first of them. An
- * archive may be from anybody: nothing in it is believed before its hash is right, and no name in it
- * becomes a name on the disk.
+ * archive may be from anybody: nothing in it is believed before its hash is right, and no name in
+ * it becomes a name on the disk.
  */
 #include "config.h"
 
@@ -415,8 +415,8 @@ int cache_archive_read(struct cache_run *r, const char *path, struct cache_fille
 
 static int not_built(struct err *e)
 {
-    return err_set(e, ERR_UNSUPPORTED, "this program was built without libarchive, which archives of "
-                                       "packages that are not complete need");
+    return err_set(e, ERR_UNSUPPORTED, "this program was built without libarchive, which archives "
+                                       "of packages that are not complete need");
 }
 
 int cache_archive_write(struct cache_run *r, const struct cache_item *item, struct cache *c,

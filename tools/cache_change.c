@@ -133,7 +133,8 @@ static void evict_to_target(struct evicted *x)
         used -= x->versions > before ? min_u64(used, item->entry.allocated_bytes) : 0;
     }
     if (used > r->target_bytes) {
-        report_note(&r->in.report, "%" PRIu64 " bytes are left; what is locked or in use stays", used);
+        report_note(&r->in.report, "%" PRIu64 " bytes are left; what is locked or in use stays",
+                    used);
         x->status = exitcode_of(ERR_BUSY);
     }
 }

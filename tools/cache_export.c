@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * `sft cache export`: a package out of the disk cache, to carry it to another machine: the SFT itself
- * when all of it is there, else an archive of what is. The file appears complete or not at all.
+ * `sft cache export`: a package out of the disk cache, to carry it to another machine: the SFT
+ * itself when all of it is there, else an archive of what is. The file appears complete or not at
+ * all.
  */
 #include "config.h"
 

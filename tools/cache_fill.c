@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Bringing a package into the disk cache as a whole: what other versions there have, what the source
- * of a local file has, and for the rest the engine and its loader, as a mount does it. All that comes
- * is verified. What is there already is left alone, so that who is interrupted goes on later.
+ * Bringing a package into the disk cache as a whole: what other versions there have, what the
+ * source of a local file has, and for the rest the engine and its loader, as a mount does it. All
+ * that comes is verified. What is there already is left alone, so that who is interrupted goes on
+ * later.
  */
 #include "config.h"
 

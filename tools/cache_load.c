@@ -262,8 +262,8 @@ static int import_archive(struct cache_run *r, const char *path, enum exitcode *
     if (rc)
         return rc;
     if (bad) {
-        report_note(&r->in.report, "%s: %" PRIu64 " blocks in it are damaged and were left out", path,
-                    bad);
+        report_note(&r->in.report, "%s: %" PRIu64 " blocks in it are damaged and were left out",
+                    path, bad);
         *status = EXITCODE_DAMAGED;
     }
     if (r->in.report.json) {

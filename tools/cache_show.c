@@ -113,10 +113,10 @@ static void print_usage(const struct cache_run *r, const struct cache_usage *u)
     text_size(u->free_bytes, available);
     text_size(u->floor_bytes, least);
     text_size(u->total_bytes, total);
-    (void)printf("%s: %s in %" PRIu32 " version%s, of a quota of %s\n", cache_dir_path(r->dir), used,
-                 u->versions, u->versions == 1 ? "" : "s", quota);
-    (void)printf("the file system has %s free of %s; %s (%u%%) stay free\n", available, total, least,
-                 r->dir->free_percent);
+    (void)printf("%s: %s in %" PRIu32 " version%s, of a quota of %s\n", cache_dir_path(r->dir),
+                 used, u->versions, u->versions == 1 ? "" : "s", quota);
+    (void)printf("the file system has %s free of %s; %s (%u%%) stay free\n", available, total,
+                 least, r->dir->free_percent);
 }
 
 enum exitcode cache_du(struct cache_run *r)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * `sft cache verify`: every block that is in the disk cache against its hash, and the metadata; what
- * is wrong is named with the files it belongs to, and with --repair dropped, so that it is fetched
- * again.
+ * `sft cache verify`: every block that is in the disk cache against its hash, and the metadata;
+ * what is wrong is named with the files it belongs to, and with --repair dropped, so that it is
+ * fetched again.
  */
 #include "config.h"
 
@@ -92,7 +92,7 @@ static int check_blocks(struct check *c, struct err *e)
 {
     const struct package_info *info = package_info(c->item->package);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned jobs = processors < 1 ? 1 : processors > THREADS_MAX ? THREADS_MAX : (unsigned)processors;
+    unsigned jobs = processors > 1 ? (unsigned)min_u64((uint64_t)processors, THREADS_MAX) : 1;
     int rc = cache_open(c->run->dir, c->item->package, &c->cache, e);
 
     if (rc)
@@ -122,7 +122,8 @@ static int check_rest(struct check *c, struct err *e)
         return 0;
     if (!entry->valid) /* nothing can be made of the blocks either */
         return cache_dir_remove(c->run->dir, entry->name, e);
-    if (asprintf(&path, "%s/%s/" CACHE_CONTAINER_NAME, cache_dir_path(c->run->dir), entry->name) < 0) {
+    if (asprintf(&path, "%s/%s/" CACHE_CONTAINER_NAME, cache_dir_path(c->run->dir), entry->name) <
+        0) {
         path = NULL;
         return err_nomem(e);
     }

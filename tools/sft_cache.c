@@ -75,9 +75,9 @@ static const struct cli_command command = {
     .synopsis = synopsis,
     .summary = "Works on the disk cache, in which mounts keep what they have fetched.",
     .description =
-        "ls lists what is in it, du says how much; verify checks it; lock keeps versions from being "
-        "evicted, unlock lets them go again, evict removes them; load brings a package in as a "
-        "whole, import does so from a file, and export takes it to a file.\n"
+        "ls lists what is in it, du says how much; verify checks it; lock keeps versions from "
+        "being evicted, unlock lets them go again, evict removes them; load brings a package in as "
+        "a whole, import does so from a file, and export takes it to a file.\n"
         "VERSION is the GUID of a package or of a version, or its first characters; the name of a "
         "package; or what it was mounted or loaded from: a location, an OSD or a manifest.",
     .groups = groups,

@@ -54,8 +54,8 @@ int verify_part(const struct package *p, struct source *source, const struct ver
                 unsigned threads, verify_step_fn step, void *arg, struct verify_result *out,
                 struct err *e) must_check;
 
-/* For other ways of checking: adds a bad block to a result that began as all zero, and, when all are
- * there, puts them in order and finds their files. ERR_NO_MEMORY. */
+/* For other ways of checking: adds a bad block to a result that began as all zero, and, when all
+ * are there, puts them in order and finds their files. ERR_NO_MEMORY. */
 int verify_add_bad(struct verify_result *r, uint32_t block, const struct err *fault, struct err *e)
     must_check;
 int verify_blame(const struct package *p, struct verify_result *r, struct err *e) must_check;
