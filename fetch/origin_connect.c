@@ -75,7 +75,22 @@ void opening_free(struct opening *op)
 
 static void opening_discard(void *work)
 {
-    opening_free(work);
+    struct opening *op = work;
+
+    atomic_fetch_sub(&op->settings->busy[op->site].stuck, 1);
+    opening_free(op);
+}
+
+/* Counts it first: the errand may come back, and be gone, at once. */
+bool opening_abandon(struct opening *op)
+{
+    atomic_uint *stuck = &op->settings->busy[op->site].stuck;
+
+    atomic_fetch_add(stuck, 1);
+    if (errand_abandon(op->errand))
+        return true;
+    atomic_fetch_sub(stuck, 1);
+    return false;
 }
 
 int opening_start(struct origin *o, unsigned site, const struct source_options *options,
@@ -99,6 +114,7 @@ int opening_start(struct origin *o, unsigned site, const struct source_options *
     op->options.opening = &op->gate;
     op->head_bytes = head_bytes;
     op->begun_ms = origin_now_ms();
+    op->limit_ms = op->begun_ms + options->io_timeout_ms + ORIGIN_SLACK_MS;
     int rc = errand_start(&kind, op, &op->errand, e);
     if (rc)
         opening_free(op);
@@ -136,7 +152,7 @@ static void blocking_finished(void *work)
 
 void blocking_free(struct blocking *b)
 {
-    atomic_fetch_sub(&b->settings->blocking, 1);
+    atomic_fetch_sub(&b->settings->busy[b->site].reading, 1);
     origin_settings_put(b->settings);
     channel_put(b->channel);
     free(b);
@@ -144,7 +160,21 @@ void blocking_free(struct blocking *b)
 
 static void blocking_discard(void *work)
 {
-    blocking_free(work);
+    struct blocking *b = work;
+
+    atomic_fetch_sub(&b->settings->busy[b->site].stuck, 1);
+    blocking_free(b);
+}
+
+bool blocking_abandon(struct blocking *b)
+{
+    atomic_uint *stuck = &b->settings->busy[b->site].stuck;
+
+    atomic_fetch_add(stuck, 1);
+    if (errand_abandon(b->errand))
+        return true;
+    atomic_fetch_sub(stuck, 1);
+    return false;
 }
 
 int blocking_start(struct origin_read *r, struct channel *c, struct blocking **out, struct err *e)
@@ -160,11 +190,11 @@ int blocking_start(struct origin_read *r, struct channel *c, struct blocking **o
 
     if (!b)
         return err_nomem(e);
-    *b = (struct blocking){ .settings = origin_settings_get(settings), .read = r,
+    *b = (struct blocking){ .settings = origin_settings_get(settings), .site = r->site, .read = r,
                             .channel = channel_get(c) };
     b->io = (struct source_read){ .offset = r->io.offset, .len = r->io.len, .buf = b->bytes,
                                   .done = blocking_done, .arg = b };
-    atomic_fetch_add(&settings->blocking, 1);
+    atomic_fetch_add(&settings->busy[r->site].reading, 1);
     int rc = errand_start(&kind, b, &b->errand, e);
     if (rc)
         blocking_free(b);

@@ -27,7 +27,7 @@
 
 enum {
     ORIGIN_HEAD_BYTES = 4096, /* compared between places */
-    ORIGIN_BLOCKING_MAX = 8,  /* threads that read from files at a time */
+    ORIGIN_BLOCKING_MAX = 8,  /* threads that read from a file at a time */
     ORIGIN_SLACK_MS = 250,    /* a source's own word on its deadline, which says more, comes first */
     ORIGIN_GRACE_MS = 2000,   /* closing waits so long for openings that it has ended */
     ORIGIN_PROBE_MS = 15000,  /* deadline of a probe, if that of reads is not shorter */
@@ -35,10 +35,13 @@ enum {
 
 /* --- origin_settings.c ----------------------------------------------------------------------- */
 
-/* Fixed once made, but for the two numbers. Strings are owned and absolute where they are paths. */
+/* Fixed once made, but for the atomic ones. Strings are owned and absolute where they are paths. */
 struct origin_settings {
     atomic_uint users;
-    atomic_uint blocking;             /* threads that read from files */
+    struct {
+        atomic_uint reading;          /* threads that read from this file */
+        atomic_uint stuck;            /* threads that read or open, and were given up */
+    } busy[ORIGIN_PLACES_MAX];
     struct source_options connection; /* without opening and once */
     char *texts[9];                   /* those of connection */
     bool impatient;
@@ -77,7 +80,7 @@ struct opening {
     struct source_opening gate;
     struct source_options options;
     size_t head_bytes;
-    uint64_t begun_ms;
+    uint64_t begun_ms, limit_ms;
     bool ended;               /* the origin's thread has ended it */
     /* What comes of it: */
     int status;
@@ -94,10 +97,12 @@ struct origin_read;
 int opening_start(struct origin *o, unsigned site, const struct source_options *options,
                   size_t head_bytes, struct opening **out, struct err *e) must_check;
 void opening_free(struct opening *op); /* after its errand has been joined */
+bool opening_abandon(struct opening *op) must_check; /* as errand_abandon() */
 
 /* A read from a source that blocks, into a buffer of its own: the reader's may be gone before. */
 struct blocking {
     struct origin_settings *settings;
+    unsigned site;
     struct origin_read *read;
     struct channel *channel;
     struct errand *errand;
@@ -110,6 +115,7 @@ struct blocking {
 int blocking_start(struct origin_read *r, struct channel *c, struct blocking **out,
                    struct err *e) must_check;
 void blocking_free(struct blocking *b); /* after its errand has been joined */
+bool blocking_abandon(struct blocking *b) must_check; /* as errand_abandon() */
 
 /* --- reads ----------------------------------------------------------------------------------- */
 
@@ -217,6 +223,9 @@ struct site *site_choose(struct origin *o, unsigned without);
 
 /* Whether there is a site in good health but for those in the mask WITHOUT. */
 bool site_any_good(const struct origin *o, unsigned without);
+
+/* Whether threads that were given up are still at work there. If so, that is noted as a failure. */
+bool site_is_stuck(struct origin *o, struct site *t);
 
 /* Starts to open it, unless that is under way already. False: it failed, and that is noted. */
 bool site_open(struct origin *o, struct site *t);

@@ -311,7 +311,7 @@ static void abandon_openings(struct origin *o)
 {
     for (size_t i = 0; i < o->settings->count; i++) {
         struct opening *op = o->sites[i].opening;
-        if (op && !errand_abandon(op->errand)) {
+        if (op && !opening_abandon(op)) {
             errand_join(op->errand);
             opening_free(op);
         }

@@ -165,16 +165,19 @@ static bool set_limits(struct origin *o, struct origin_read *r)
     return others;
 }
 
+/* Whether R has to wait until T, a file, has fewer readers. */
+static bool is_crowded(const struct origin *o, const struct site *t)
+{
+    return source_is_immediate(t->channel->source) &&
+           atomic_load(&o->settings->busy[site_index(o, t)].reading) >= ORIGIN_BLOCKING_MAX;
+}
+
 /* Asks T for what is missing. R may be gone when it returns. */
 static void ask(struct origin *o, struct origin_read *r, struct site *t)
 {
     bool immediate = source_is_immediate(t->channel->source);
     struct err e;
 
-    if (immediate && atomic_load(&o->settings->blocking) >= ORIGIN_BLOCKING_MAX) {
-        r->state = READ_WAITING;
-        return;
-    }
     r->asked_ms = origin_now_ms();
     bool others = set_limits(o, r);
     r->state = READ_ASKED;
@@ -361,11 +364,11 @@ void read_go(struct origin *o, struct origin_read *r)
             return;
         }
         r->site = site_index(o, t);
-        if (t->channel) {
+        if (t->channel && !is_crowded(o, t)) {
             ask(o, r, t);
             return;
         }
-        if (site_open(o, t)) {
+        if (t->channel ? !site_is_stuck(o, t) : site_open(o, t)) {
             r->state = READ_WAITING;
             return;
         }
@@ -389,7 +392,7 @@ void read_stop(struct origin *o, struct origin_read *r, enum read_end why)
         if (!r->over)
             source_cancel(r->channel->source, &r->io);
         pthread_mutex_unlock(&o->lock);
-    } else if (errand_abandon(r->blocking->errand)) {
+    } else if (blocking_abandon(r->blocking)) {
         r->blocking = NULL;
         r->status = err_set(&r->err, ERR_CANCELLED, "%s: cancelled", o->base.name);
         read_attempt_over(o, r);

@@ -138,7 +138,7 @@ void site_failed(struct origin *o, struct site *t, uint64_t begun_ms, bool fair,
 
     t->failures++;
     t->error = *e;
-    if (e->kind == ERR_TIMEOUT && (!fair || (t->answered_ms && t->answered_ms >= begun_ms)))
+    if (e->kind == ERR_TIMEOUT && (!fair || t->answered_ms > begun_ms))
         return;
     if (needs_opening(t, e->kind))
         site_leave_channel(o, t);
@@ -167,6 +167,17 @@ void site_leave_channel(struct origin *o, struct site *t)
     channel_put(c);
 }
 
+bool site_is_stuck(struct origin *o, struct site *t)
+{
+    struct err e;
+
+    if (!atomic_load(&o->settings->busy[site_index(o, t)].stuck))
+        return false;
+    (void)err_set(&e, ERR_TIMEOUT, "%s: has not answered what it was asked before", site_name(o, t));
+    site_failed(o, t, origin_now_ms(), true, &e);
+    return true;
+}
+
 bool site_open(struct origin *o, struct site *t)
 {
     struct source_options options = o->settings->connection;
@@ -176,6 +187,8 @@ bool site_open(struct origin *o, struct site *t)
 
     if (t->opening)
         return true;
+    if (site_is_stuck(o, t))
+        return false;
     if (o->start.wanted) {
         rest = o->start.deadline_ms > now ? o->start.deadline_ms - now : 1;
         others = o->start.tried != (1u << o->settings->count) - 1;
@@ -254,6 +267,32 @@ static void take_channel(struct origin *o, struct site *t, struct opening *op, b
     site_worked(o, t, op->begun_ms);
 }
 
+static void opening_over(struct origin *o, struct site *t)
+{
+    t->opening = NULL;
+    o->openings--;
+    o->look_again = true;
+}
+
+/* A source's own deadline comes first; what is still not open then blocks in the kernel. */
+static void give_opening_up(struct origin *o, struct site *t)
+{
+    struct opening *op = t->opening;
+    uint64_t begun_ms = op->begun_ms;
+    struct err e;
+
+    op->ended = true;
+    source_opening_cancel(&op->gate);
+    if (!opening_abandon(op))
+        return; /* just done: its outcome is in the inbox */
+    opening_over(o, t);
+    int status = err_set(&e, ERR_TIMEOUT, "%s: cannot be opened in time", site_name(o, t));
+    site_failed(o, t, begun_ms, true, &e);
+    read_site_failed(o, site_index(o, t), &e);
+    if (o->start.wanted)
+        origin_start_next(o, status, &e);
+}
+
 void site_opened(struct origin *o, struct opening *op)
 {
     struct site *t = &o->sites[op->site];
@@ -261,9 +300,7 @@ void site_opened(struct origin *o, struct opening *op)
     int status = op->status;
 
     errand_join(op->errand);
-    t->opening = NULL;
-    o->openings--;
-    o->look_again = true;
+    opening_over(o, t);
     bool first = !status && !o->known;
     if (first)
         learn_object(o, op);
@@ -289,7 +326,9 @@ uint64_t site_next_ms(const struct origin *o, const struct site *t)
 {
     bool rests = o->stopping || o->is_offline || o->start.wanted;
 
-    return t->failed && !t->opening && !t->probing && !rests ? t->until_ms : UINT64_MAX;
+    if (t->opening)
+        return t->opening->ended ? UINT64_MAX : t->opening->limit_ms;
+    return t->failed && !t->probing && !rests ? t->until_ms : UINT64_MAX;
 }
 
 /* The hold-off is over: finds out how the place is now. */
@@ -297,6 +336,10 @@ void site_timer(struct origin *o, struct site *t, uint64_t now)
 {
     if (now < site_next_ms(o, t))
         return;
+    if (t->opening) {
+        give_opening_up(o, t);
+        return;
+    }
     t->refused = false;
     if (t->channel && o->base.size)
         read_probe(o, site_index(o, t));

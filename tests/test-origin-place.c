@@ -522,6 +522,32 @@ static void origin_gives_reads_up_that_a_file_does_not_end(void)
     FAKE_WAIT(fakes[A].closes == 1);
 }
 
+static void origin_reads_elsewhere_when_all_threads_of_a_file_are_stuck(void)
+{
+    struct fake_read *r = new_read(0);
+
+    fake_reset();
+    FAKE_SET(A, immediate, true);
+    FAKE_SET(A, reading, FAKE_STUCK);
+    struct source *s = fake_origin(2, LONG_MS);
+
+    for (unsigned i = 1; i <= 8; i++) {
+        fake_start(s, r, 500, 500);
+        FAKE_WAIT(fakes[A].waiting == i);
+        fake_cancel(s, r);
+        fake_wait(r);
+    }
+    CU_ASSERT_EQUAL(state(s, A), ORIGIN_PLACE_READY);
+    CU_ASSERT(fake_reads(s, 500, 500, 0));
+    CU_ASSERT_EQUAL(FAKE_GET(B, reads), 1);
+    FAKE_POLL(state(s, A) == ORIGIN_PLACE_HELD_OFF);
+    FAKE_SET(A, reading, FAKE_WORKS);
+    FAKE_WAIT(fakes[A].waiting == 0);
+    source_close(s);
+    FAKE_WAIT(fakes[A].closes == 1);
+    free(r);
+}
+
 static void origin_reads_from_a_file_with_few_threads(void)
 {
     enum { COUNT = 40 };
@@ -663,6 +689,7 @@ UNIT_MAIN("origin places", TEST(origin_leaves_a_place_alone_that_failed),
           TEST(origin_reads_from_a_file_in_a_thread_of_its_own),
           TEST(origin_opens_a_file_anew_that_failed),
           TEST(origin_gives_reads_up_that_a_file_does_not_end),
+          TEST(origin_reads_elsewhere_when_all_threads_of_a_file_are_stuck),
           TEST(origin_reads_from_a_file_with_few_threads),
           TEST(origin_of_real_files_opens_them_wherever_the_program_is),
           TEST(origin_closes_while_a_real_server_is_silent),

@@ -70,6 +70,35 @@ static void origin_that_cannot_be_opened_says_what_is_wrong_with_the_preferred_p
     CU_ASSERT_EQUAL(FAKE_GET(B, opens), 1);
 }
 
+/* As a path on a share whose server is gone. */
+static void origin_does_not_wait_for_an_opening_that_is_stuck(void)
+{
+    const struct source_options connection = { .io_timeout_ms = 1000 };
+    struct origin_options o;
+    struct source *s = NULL;
+    struct err e;
+
+    fake_reset();
+    fake_options(&o, 2, 20);
+    o.connection = &connection;
+    FAKE_SET(A, opening, FAKE_STUCK);
+    CU_ASSERT_EQUAL_FATAL(origin_open(&o, 0, &s, &e), 0);
+    CU_ASSERT(fake_reads(s, 5, 5, 0));
+    FAKE_POLL(fake_shown(s, A).failures >= 3);
+    CU_ASSERT_EQUAL(FAKE_GET(A, opens), 1); /* no more threads while that one is stuck */
+    FAKE_SET(A, opening, FAKE_WORKS);
+    FAKE_POLL(fake_shown(s, A).state == ORIGIN_PLACE_READY);
+    CU_ASSERT_EQUAL(FAKE_GET(A, opens), 2);
+    source_close(s);
+
+    FAKE_SET(A, opening, FAKE_STUCK);
+    o.count = 1;
+    CU_ASSERT_EQUAL(origin_open(&o, 0, &s, &e), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(e.kind, ERR_TIMEOUT);
+    FAKE_SET(A, opening, FAKE_WORKS);
+    FAKE_WAIT(fakes[A].closes == 3);
+}
+
 static void origin_opens_with_little_patience_when_told_so(void)
 {
     struct origin_options o;
@@ -616,6 +645,7 @@ static void origin_lets_done_start_reads_also_while_it_closes(void)
 UNIT_MAIN("origin", TEST(origin_opens_the_first_place_only),
           TEST(origin_opens_the_next_place_when_the_first_fails),
           TEST(origin_that_cannot_be_opened_says_what_is_wrong_with_the_preferred_place),
+          TEST(origin_does_not_wait_for_an_opening_that_is_stuck),
           TEST(origin_opens_with_little_patience_when_told_so),
           TEST(origin_of_no_or_too_many_places_is_refused), TEST(origin_opening_can_be_ended),
           TEST(origin_takes_failures_elsewhere_that_another_place_may_do_better),
