@@ -4,11 +4,11 @@
  * before the next attempt. Pure: no clock, no random numbers, no I/O, no curl.
  *
  * The waits between attempts: 250 ms after the first failure, twice as long after each further one
- * in a row up to 8 s, and every one of them up to half as long again or half as short, by chance, so
- * that many clients of a server that comes back do not come back at one moment. A server that says
- * how long to wait (Retry-After) is left alone for so long and for the wait above on top. All of it
- * happens within the deadline of the read: an attempt that could only begin after it is not waited
- * for.
+ * in a row up to 8 s, and every one of them up to half as long again or half as short, by chance,
+ * so that many clients of a server that comes back do not come back at one moment. A server that
+ * says how long to wait (Retry-After) is left alone for so long and for the wait above on top. All
+ * of it happens within the deadline of the read: an attempt that could only begin after it is not
+ * waited for.
  */
 #ifndef FETCH_RETRY_H
 #define FETCH_RETRY_H

@@ -9,7 +9,8 @@
 
 static bool is_word(const char *p, size_t len)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
     return len > 0 && len <= 64 && strspn(p, allowed) >= len;
 }
@@ -70,7 +71,8 @@ static int by_text(const void *a, const void *b)
 }
 
 /* The parameters in order of their names, then values, each with its '='. A '=' sorts as the end of
- * a name has to, but for names that go on with '-' or '.'; so it is put as a 1 until it is sorted. */
+ * a name has to, but for names that go on with '-' or '.'; so it is put as a 1 until it is
+ * sorted. */
 static char *put_query(char *to, const char *query)
 {
     size_t count = 0, len = strlen(query);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * AWS Signature Version 4, which buckets of S3 and of everything that looks like S3 want. curl signs
- * (CURLOPT_AWS_SIGV4); here is what it leaves to its caller. Pure text work.
+ * AWS Signature Version 4, which buckets of S3 and of everything that looks like S3 want. curl
+ * signs (CURLOPT_AWS_SIGV4); here is what it leaves to its caller. Pure text work.
  *
  * The server computes the signature of the address as it understands it, with every byte encoded in
  * one way and the parameters of the query in order. curl signs the address as it is written; so it
@@ -21,7 +21,7 @@
  * "aws:amz:REGION:SERVICE". ERR_INVALID for anything else. Caller frees *out. */
 int sigv4_scope(const char *text, char **out, struct err *e) must_check;
 
-/* URL, as from http_url_prepare(), in the form that is signed. Caller frees; NULL without memory. */
+/* URL, as from http_url_prepare(), in the form that is signed. Caller frees; NULL: no memory. */
 char *sigv4_url(const char *url);
 
 #endif

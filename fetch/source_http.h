@@ -26,7 +26,7 @@
 #include "fetch/source.h"
 #include "fetch/timers.h"
 
-/* Where a request is; each place but the last is a list with a row for LOW and one for the others. */
+/* Where a request is; all but the last have a list for LOW reads and one for the others. */
 enum http_state {
     HTTP_WAITING, /* for its turn */
     HTTP_RUNNING, /* at curl's, perhaps paused */
@@ -63,7 +63,7 @@ struct http_request {
     bool ticking;
 
     /* All attempts. */
-    size_t len;                           /* of the read; less when the object being opened is short */
+    size_t len;                           /* of the read; less where an object being opened ends */
     size_t got;                           /* bytes in the buffer */
     size_t told;                          /* of these, what progress() has been told of */
     unsigned attempts;                    /* begun, without those that were taken back */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where the server speaks HTTP/2, LOW reads travel in a lane of their own: HTTP/1.1 connections that
- * belong to a second curl multi handle. Two reasons. A paused stream of HTTP/2 goes on filling the
- * connection, and curl's memory, so ordinary reads would share the line with it after all; and a
- * reply in HTTP/1.1 makes curl forget that the other connection to the host can carry many requests,
- * as long as one multi handle has both.
+ * Where the server speaks HTTP/2, LOW reads travel in a lane of their own: HTTP/1.1 connections
+ * that belong to a second curl multi handle. Two reasons. A paused stream of HTTP/2 goes on filling
+ * the connection, and curl's memory, so ordinary reads would share the line with it after all; and
+ * a reply in HTTP/1.1 makes curl forget that the other connection to the host can carry many
+ * requests, as long as one multi handle has both.
  *
  * The lane has no wait of its own: the thread waits in the first handle's curl_multi_poll(), which
  * is given the lane's sockets and looks at its timer. I/O thread only.
@@ -76,7 +76,7 @@ void http_lane_close(struct http_source *s)
     if (s->lane.multi)
         (void)libcurl.multi_cleanup(s->lane.multi);
     free(s->lane.fds);
-    s->lane = (struct http_lane){ NULL };
+    s->lane = (struct http_lane){ .multi = NULL };
 }
 
 CURLMcode http_lane_perform(struct http_source *s)
@@ -94,10 +94,9 @@ CURLMcode http_lane_perform(struct http_source *s)
             continue;
         }
         l->fds[i].revents = 0;
-        code = libcurl.multi_socket_action(l->multi, w.fd,
-                                           (w.revents & CURL_WAIT_POLLIN ? CURL_CSELECT_IN : 0) |
-                                               (w.revents & CURL_WAIT_POLLOUT ? CURL_CSELECT_OUT : 0),
-                                           &running);
+        int ready = (w.revents & CURL_WAIT_POLLIN ? CURL_CSELECT_IN : 0) |
+                    (w.revents & CURL_WAIT_POLLOUT ? CURL_CSELECT_OUT : 0);
+        code = libcurl.multi_socket_action(l->multi, w.fd, ready, &running);
         i = 0; /* the list may be another one now */
     }
     if (code == CURLM_OK)

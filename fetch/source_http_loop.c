@@ -3,8 +3,8 @@
  * The I/O thread of an HTTP source. Every request that enters the queue leaves through finish(),
  * exactly once, whatever happens: reply, fault, deadline, cancelling or the end of the source.
  *
- * A read may take several attempts, all within its one deadline; the next one asks for what the ones
- * before have not brought. What is tried again, and when, is in fetch/retry.h.
+ * A read may take several attempts, all within its one deadline; the next one asks for what the
+ * ones before have not brought. What is tried again, and when, is in fetch/retry.h.
  */
 #include "config.h"
 
@@ -350,7 +350,8 @@ static void tell_progress(const struct http_list *l)
 }
 
 /* Tells of bytes that have come. Once a round, which is often enough: curl brings them in small
- * pieces, and the end of a read is told by done(). Those of LOW reads may be of the round before. */
+ * pieces, and the end of a read is told by done(). Those of LOW reads may be of the round
+ * before. */
 static void do_progress(struct http_source *s)
 {
     tell_progress(&s->running[true]);

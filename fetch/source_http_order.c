@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whose turn it is. Requests beyond what the connections can take wait here and not in curl: its own
- * list of pending transfers (CURLMOPT_MAX_HOST_CONNECTIONS, CURLOPT_PIPEWAIT) now and then forgets
- * one, which then sits there until its deadline.
+ * Whose turn it is. Requests beyond what the connections can take wait here and not in curl: its
+ * own list of pending transfers (CURLMOPT_MAX_HOST_CONNECTIONS, CURLOPT_PIPEWAIT) now and then
+ * forgets one, which then sits there until its deadline.
  *
  * Ordinary reads go in the order they came; one that is tried again goes first. LOW reads are begun
  * only when no ordinary one waits or runs, and have half of the connections at most, so that one is
  * free when somebody comes who waits. From then on they stand back: they take no more bytes, which
  * fills the window of their connection and so stops the server, and go on where they were when the
- * last ordinary read is done or rests. Where the server speaks HTTP/2 they have connections of their
- * own (source_http_lane.c). Where only one connection is allowed, a LOW read gives it up instead of
- * pausing, keeps what it has and asks for the rest later.
+ * last ordinary read is done or rests. Where the server speaks HTTP/2 they have connections of
+ * their own (source_http_lane.c). Where only one connection is allowed, a LOW read gives it up
+ * instead of pausing, keeps what it has and asks for the rest later.
  *
  * The span of a LOW read runs only while it is at work, not while it waits or is paused: how long
  * others keep it waiting says nothing about the server. Once promoted it is a read like any other.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One attempt at a range request: a configured curl handle, the callbacks that check the reply as it
- * arrives, and the outcome. A reply that is wrong is dropped at its header: no body is read that
+ * One attempt at a range request: a configured curl handle, the callbacks that check the reply as
+ * it arrives, and the outcome. A reply that is wrong is dropped at its header: no body is read that
  * nobody wants. What earlier attempts have brought is not asked for again.
  *
  * Body bytes go straight into the reader's buffer and never beyond its end. I/O thread only.
@@ -19,7 +19,7 @@
 enum {
     RECEIVE_BUFFER = 256 * 1024,
     MAX_REDIRECTS = 5,
-    KEPT_SECONDS = 3600, /* idle: it is worth two round trips, and keep-alive finds out if it is dead */
+    KEPT_SECONDS = 3600, /* idle: worth two round trips, and keep-alive finds out if it is dead */
     ERROR_PAGE_MAX = 16 * 1024, /* read to its end, so that the connection can be used again */
 };
 

@@ -73,7 +73,8 @@ done
 step "what has come is not asked for again"
 read_at 2-4/third "ok ok ok" 3
 expect_equal "$(awk -v p="$ra_path" '$3 == p { print $4 }' "$T/log" | tr '\n' ' ')" \
-    "bytes=0-0 bytes=1000-60999 bytes=21000-60999 bytes=34333-60999 bytes=43222-60999 bytes=2000-2099 "
+    "bytes=0-0 bytes=1000-60999 bytes=21000-60999 bytes=34333-60999 bytes=43222-60999 \
+bytes=2000-2099 "
 
 step "the rest is of another object: refused"
 read_at 2-3/short-then-changed "ok object-changed ok" 1
@@ -110,12 +111,13 @@ for case in status/401 status/403 status/404 status/410 status/501 wrong-start g
 done
 run "https://127.0.0.1:$TLS_WRONG/always/exact/x"
 expect_equal "$(results)" tls
-expect_equal "$(grep -c '^TLS_WRONG' "$T/log")" 1 "handshakes after a certificate that is not trusted"
+expect_equal "$(grep -c '^TLS_WRONG' "$T/log")" 1 "handshakes, certificate not trusted"
 
 step "with another place at hand, nothing is tried again but a kept connection that was gone"
 for case in reset status/503 short-body; do
-    read_at "2-2/$case" "ok $(case $case in status*) echo http-status ;; *) echo network ;; esac) ok" \
-        0 -1
+    kind=network
+    [ "$case" != status/503 ] || kind=http-status
+    read_at "2-2/$case" "ok $kind ok" 0 -1
 done
 read_at always/dead-keep-alive "ok ok ok" 0 -1
 read_at always/reset-if-kept "ok ok ok" "[0-2]" -1
@@ -134,9 +136,9 @@ run -j -t 1500 -o max_connections=1 "$plain/later/stall-in-body/$rows" 0:900 5:5
 expect_equal "$(results)" "ok timeout timeout timeout"
 
 step "a server that is not there: the error says how often and how long it was tried"
-run -o io_timeout_ms=2000 "http://127.0.0.1:1/x"
+run "http://127.0.0.1:1/x"
 expect_equal "$(results)" network
-expect_text "$T/out" ', [3-9] attempts in [0-9.]+ s\)$'
+expect_text "$T/out" ', 3 attempts in [0-9.]+ s\)$'
 run -1 "http://127.0.0.1:1/x"
 expect_text "$T/out" '^open network \(http://127.0.0.1:1/x: [^,]*\)$'
 
@@ -180,21 +182,11 @@ for flags in "-j $URL" "-j -l $URL" "-j https://127.0.0.1:$tls_port" \
     for round in 1 2 3; do
         sleep 0.4
         kill_nginx
-        sleep 0.2
+        sleep "0.$((round * 3))"
         resume_nginx || die "nginx does not come back"
     done
     wait "$reader" || { cat "$T/out"; die "a read failed, or brought wrong bytes"; }
     expect_equal "$(grep -c '^read .* ok$' "$T/out")" 16 "good reads"
     expect_text "$T/out" '^stats .* bytes=24000001 retries=[1-9][0-9]* errors=0 '
 done
-
-step "a server that comes up later than its clients"
-stop_nginx
-timeout -k 5 100 "$check" -o io_timeout_ms=60000 "$URL/object" 5:1000 >"$T/out" 2>&1 9>&- &
-reader=$!
-sleep 1
-resume_nginx || die "nginx does not come back"
-wait "$reader"
-expect_equal "$(results)" "ok ok"
-expect_text "$T/out" '^stats .* retries=[1-9]'
 exit 0

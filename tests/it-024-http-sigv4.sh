@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Requests signed with AWS Signature V4, verified by an independent implementation (botocore): what
-# is signed right is served, all else refused; the keys are seen by nobody and leave for no other host.
+# is signed right is served, all else refused; the keys are seen by nobody and leave for no other
+# host.
 . "$(dirname "$0")/lib.sh"
 requires timeout
 

@@ -50,12 +50,13 @@ static int set_low_speed(struct source_options *o, const char *arg, struct err *
     char first[24];
 
     if (n >= sizeof first)
-        return err_set(e, ERR_INVALID, "low-speed must be BYTES or BYTES:SECONDS, not '%.80s'", arg);
+        return err_set(e, ERR_INVALID, "low-speed must be BYTES or BYTES:SECONDS, not '%.80s'",
+                       arg);
     memcpy(first, arg, n);
     first[n] = '\0';
     int rc = cli_parse_size("the low-speed limit", first, 1, 1 << 30, &bytes, e);
     if (!rc && arg[n])
-        rc = cli_parse_number("the time of the low-speed limit", arg + n + 1, 1, 86400, &seconds, e);
+        rc = cli_parse_number("the low-speed limit's time", arg + n + 1, 1, 86400, &seconds, e);
     if (rc)
         return rc;
     o->low_speed_bytes = (unsigned)bytes;

@@ -30,7 +30,7 @@
     X(PROXY, "proxy", "proxy", "URL",                                                             \
       "Proxy to use instead of the one in the environment; empty for none.")                      \
     X(IO_TIMEOUT, "io-timeout", "io_timeout", "SECONDS",                                          \
-      "Time one read may take in all, however often it is tried; past it, the reader gets an "      \
+      "Time one read may take in all, however often it is tried; past it, the reader gets an " \
       "I/O error. Default: 60.")                                                                  \
     X(CONNECT_TIMEOUT, "connect-timeout", "connect_timeout", "SECONDS",                           \
       "Time making a connection may take. Default: 10.")                                          \
