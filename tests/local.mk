@@ -56,6 +56,7 @@ EXTRA_DIST += \
 	tests/it-056-overlay-crash.sh \
 	tests/it-057-overlay-programs.sh \
 	tests/it-060-cache.sh \
+	tests/it-061-cache-mount.sh \
 	tests/it-065-control.sh \
 	tests/it-068-status-attributes.sh \
 	tests/it-066-soak.sh \
