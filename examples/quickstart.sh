@@ -53,6 +53,9 @@ finish() {
     exit "$status"
 }
 policy_ours=
+# The disk cache, too, goes with everything else at the end.
+XDG_CACHE_HOME=$temp/cache
+export XDG_CACHE_HOME
 trap finish EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
@@ -194,6 +197,18 @@ sleep 0.2 # nginx writes its log a moment after the client has the answer
 awk -v size="$size" '{ n += $2 }
     END { printf "   %d requests fetched %d bytes of a package of %d bytes: %.1f %%\n", NR, n, size,
                  100 * n / size }' "$temp/nginx/access.log"
+
+heading "Mount it offline: what was read is in the disk cache, and no server is asked"
+run sftmount -u "$mountpoint"
+! mounted
+before=$(wc -l <"$temp/nginx/access.log")
+run sftmount -o offline "$osd" "$mountpoint"
+(cd program && find . -type f ! -name 'Big*' -print) | while IFS= read -r name; do
+    cmp "program/$name" "$mountpoint/$name"
+done
+run sftfs ctl "$mountpoint" status
+sleep 0.2
+[ "$(wc -l <"$temp/nginx/access.log")" -eq "$before" ]
 
 heading "Mount it again with an overlay, and change files"
 run sftmount -u "$mountpoint"
