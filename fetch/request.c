@@ -357,12 +357,14 @@ static void admission_enqueue(struct engine *en, struct engine_read *r)
 }
 
 /*
- * Lets in what fits now, in order. Reads of an immediate source then go to the pool, or one thread
- * would end up decoding for all. One thread at a time does this, so that a read that is served at
- * once and gives its buffer back does not make it recurse.
+ * Lets in what fits now, in order. Reads that may find their blocks on the disk then go to the pool:
+ * one thread would end up decoding for all, and one that is decoding already would wait for a second
+ * workspace, with the first one in its hands. One thread at a time does this, so that a read that is
+ * served at once and gives its buffer back does not make it recurse.
  */
 static void admit(struct engine *en)
 {
+    bool may_decode = en->immediate || en->o.cache;
     struct engine_read *r;
     struct err e;
 
@@ -381,7 +383,7 @@ static void admit(struct engine *en)
         pthread_mutex_unlock(&en->admission_lock);
         if (rc)
             fail_pieces(r, r->count, err_nomem(&e), &e);
-        else if (!en->immediate || !decoders_submit(en->decoders, &r->job, 1))
+        else if (!may_decode || !decoders_submit(en->decoders, &r->job, 1))
             run(r, NULL);
         pthread_mutex_lock(&en->admission_lock);
     }

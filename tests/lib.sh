@@ -27,8 +27,8 @@
 #   pack DIR OUT.sft [OPTIONS...]  sft pack; dies on failure
 #   mount_package SOURCE DIR [OPTIONS...]  runs sftfs in the background; DIR is made; dies on failure
 #   unmount DIR         and waits until its daemon is gone
-#   UNCACHED            the mount options (or none) with which a mount finds nothing in the disk
-#                       cache, and leaves nothing there
+#   UNCACHED            the mount options with which a mount finds nothing in the disk cache, and
+#                       leaves nothing there
 #   need_root, need_fuse, private_mounts   see below
 #
 # Everything a script starts carries SFTFS_TEST_TAG in its environment, so that at the end nothing
@@ -417,10 +417,7 @@ pack() {
     }
 }
 
-UNCACHED=
-if sftfs --help 2>/dev/null | grep -q 'cache_dir='; then
-    UNCACHED="-o cache_dir=none"
-fi
+UNCACHED="-o cache_dir=none"
 
 # mount_package SOURCE DIR [OPTIONS...]: relative names are fine
 mount_package() {

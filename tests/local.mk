@@ -60,6 +60,7 @@ EXTRA_DIST += \
 	tests/it-065-control.sh \
 	tests/it-068-status-attributes.sh \
 	tests/it-066-soak.sh \
+	tests/it-067-cache-crowd.sh \
 	tests/wine/settings.c \
 	tests/lib.sh \
 	tests/odd-http-server.py \
