@@ -121,8 +121,8 @@ http { log_format one '$status $body_bytes_sent "$http_range" $uri';
 
     def seconds(self):
         """Processor time of the server and the link."""
-        ours = [p.pid for p in (self.nginx, self.line) if p]
-        if self.nginx:
+        ours = [p.pid for p in (self.nginx, self.line) if p and p.poll() is None]
+        if self.nginx.pid in ours:
             with open('/proc/%d/task/%d/children' % (self.nginx.pid, self.nginx.pid)) as f:
                 ours += [int(x) for x in f.read().split()]
         total = 0
