@@ -2,10 +2,10 @@
 /*
  * The server of a control socket. See control.h.
  *
- * One thread, one poll(2) over all clients, every descriptor non-blocking. What is sent to a client is
- * made when there is room for it: a reply is at most a table of rows, and a log goes out piece by
- * piece from the ring, so that a slow client costs its buffer and nothing else. One that does not
- * get on within CLIENT_TIMEOUT_MS is let go.
+ * One thread, one poll(2) over all clients, every descriptor non-blocking. What is sent to a client
+ * is made when there is room for it: a reply is at most a table of rows, and a log goes out piece
+ * by piece from the ring, so that a slow client costs its buffer and nothing else. One that does
+ * not get on within CLIENT_TIMEOUT_MS is let go.
  */
 #include "config.h"
 
@@ -291,8 +291,8 @@ static int start_thread(struct control *ctl)
 
 /* ---- start and end ---- */
 
-/* The socket at NAME in the directory. Through the descriptor: the path may be longer than an address
- * has room for. */
+/* The socket at NAME in the directory. Through the descriptor: the path may be longer than an
+ * address has room for. */
 static int bind_socket(struct control *ctl, const char *base, struct err *e)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };

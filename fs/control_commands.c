@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fetch/engine.h"
 #include "fetch/loader.h"
 #include "fetch/origin.h"
 #include "src/log_ring.h"
@@ -188,7 +189,9 @@ static const char *why_not(const struct control_parts *parts, enum control_verb 
     switch (verb) {
     case CONTROL_PREFETCH:
     case CONTROL_PROGRESS:
-        return parts->loader ? NULL : "nothing is fetched ahead on this mount";
+        return parts->loader && !engine_is_immediate(parts->engine)
+                   ? NULL
+                   : "nothing is fetched ahead on this mount";
     case CONTROL_OFFLINE:
     case CONTROL_ONLINE:
         return parts->source && source_is_origin(parts->source) ? NULL

@@ -82,14 +82,16 @@ static const struct spec specs[] = {
     GAUGE("cached", CONTROL_PERCENT, BOTH, PART_ALWAYS, cached_percent,
           "Part of the package that can be read without a server"),
     TEXT("disk_cache", STATUS, PART_CACHE, cache_state, "Whether blocks are kept on the disk"),
-    TEXT("load_goal", LOAD & ~STATS, PART_LOADER, load_goal, "What is fetched ahead: nothing, launch or all"),
+    TEXT("load_goal", LOAD & ~STATS, PART_LOADER, load_goal,
+         "What is fetched ahead: nothing, launch or all"),
     TEXT("load_state", LOAD & ~STATS, PART_LOADER, load_state,
          "How far that is: idle, loading, resting after a failure, stopped or done"),
     GAUGE("load", CONTROL_PERCENT, LOAD, PART_LOADER, load_percent, "Part of that which is there"),
     GAUGE("load_blocks", CONTROL_NUMBER, LOAD, PART_LOADER, load_blocks, "Blocks of that"),
     GAUGE("load_done_blocks", CONTROL_NUMBER, LOAD, PART_LOADER, load_blocks_done,
           "Of these, blocks that are there"),
-    GAUGE("load_size", CONTROL_BYTES, LOAD, PART_LOADER, load_bytes, "Stored bytes of these blocks"),
+    GAUGE("load_size", CONTROL_BYTES, LOAD, PART_LOADER, load_bytes,
+          "Stored bytes of these blocks"),
     GAUGE("load_done", CONTROL_BYTES, LOAD, PART_LOADER, load_bytes_done,
           "Stored bytes of the blocks that are there"),
     GAUGE("load_rest", CONTROL_MS, LOAD, PART_LOADER, loader.rest_ms,
@@ -285,7 +287,7 @@ static bool has_part(const struct control_parts *p, enum part part)
     case PART_CACHE:
         return p->cache;
     case PART_LOADER:
-        return p->loader;
+        return p->loader && !engine_is_immediate(p->engine);
     case PART_LOCAL:
         return engine_is_immediate(p->engine);
     case PART_REMOTE:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a mount tells of itself: one table of rows, from which come the replies of the control socket
- * and the extended attributes of the root. Asks the parts of the mount for their numbers; takes no
- * lock that is held over I/O, and never touches the mount.
+ * What a mount tells of itself: one table of rows, from which come the replies of the control
+ * socket and the extended attributes of the root. Asks the parts of the mount for their numbers;
+ * takes no lock that is held over I/O, and never touches the mount.
  */
 #ifndef FS_CONTROL_ROWS_H
 #define FS_CONTROL_ROWS_H

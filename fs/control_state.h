@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What lies beside the control socket of a mount, and outlives a daemon that is killed: which process
- * served it. Both are in the user's directory (runtime_base.h) and named after the device number of
- * the mount, MAJOR-MINOR.sock and MAJOR-MINOR.state, so that the mount table leads to them.
+ * What lies beside the control socket of a mount, and outlives a daemon that is killed: which
+ * process served it. Both are in the user's directory (runtime_base.h) and named after the device
+ * number of the mount, MAJOR-MINOR.sock and MAJOR-MINOR.state, so that the mount table leads to
+ * them.
  */
 #ifndef FS_CONTROL_STATE_H
 #define FS_CONTROL_STATE_H

@@ -271,7 +271,8 @@ int control_parse_row(char *line, struct control_row *out, struct err *e)
     } else {
         good = parse_number(f[VALUE], &out->value);
     }
-    return good ? 0 : err_set(e, ERR_INVALID, "value of %s in the reply is not understood", f[NAME]);
+    return good ? 0
+                : err_set(e, ERR_INVALID, "value of %s in the reply is not understood", f[NAME]);
 }
 
 /* ---- log lines ---- */
@@ -291,8 +292,8 @@ int control_parse_log(char *line, uint64_t *number, int64_t *time_ms, enum log_l
     char *f[FIELDS];
     uint64_t ms;
 
-    if (!split(line, f, FIELDS) || !parse_number(f[NUMBER], number) || !parse_number(f[TIME], &ms) ||
-        ms > INT64_MAX || !log_level_parse(f[LEVEL], level))
+    if (!split(line, f, FIELDS) || !parse_number(f[NUMBER], number) ||
+        !parse_number(f[TIME], &ms) || ms > INT64_MAX || !log_level_parse(f[LEVEL], level))
         return err_set(e, ERR_INVALID, "a line of the reply is not understood");
     *time_ms = (int64_t)ms;
     *text = f[TEXT];

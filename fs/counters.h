@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a mount counts of its own accord, beside the engine's and the source's numbers. Any thread. */
+/* What a mount counts of its own accord, beside the engine's and the source's numbers. Any
+ * thread. */
 #ifndef FS_COUNTERS_H
 #define FS_COUNTERS_H
 
@@ -14,8 +15,8 @@ struct counters {
     _Atomic uint64_t requests[COUNTERS_OPCODES]; /* of the kernel, by their kind */
     _Atomic uint64_t read_bytes;             /* of the package, given to programs */
     _Atomic uint64_t io_errors;              /* requests that programs saw fail with EIO */
-    _Atomic uint64_t errors[ERR_KIND_COUNT]; /* of these, why; what the overlay's file system said is
-                                              * ERR_SYSTEM */
+    _Atomic uint64_t errors[ERR_KIND_COUNT]; /* of these, why; what the overlay's file system said
+                                              * is ERR_SYSTEM */
 };
 
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)

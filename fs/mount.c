@@ -259,7 +259,10 @@ static int check_mountpoint(const char *path, struct err *e)
     struct stat st;
 
     if (mount_is_ours(path))
-        return err_set(e, ERR_BUSY, "%s: a package is mounted here already", path);
+        return err_set(e, ERR_BUSY,
+                       "%s: a package is mounted here already; 'sftfs ctl MOUNTPOINT status' says "
+                       "which and how it is",
+                       path);
     if (stat(path, &st) < 0)
         return err_sys(e, "mount point %s", path);
     if (!S_ISDIR(st.st_mode))

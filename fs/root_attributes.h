@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Extended attributes of the root directory that tell how the mount is: "user.sftfs." and the name of a
- * row (control_rows.h) with its unit, such as user.sftfs.version_guid or user.sftfs.cached_percent.
- * Nothing of this is stored. They are given by name to root and to whoever owns the mount; to others
- * they do not exist. They are not listed, unless the mount is asked to: what copies a directory with
- * all its attributes (cp -a, rsync -X, tar --xattrs) would carry them elsewhere, where they are lies.
+ * Extended attributes of the root directory that tell how the mount is: "user.sftfs." and the name
+ * of a row (control_rows.h) with its unit, such as user.sftfs.version_guid or
+ * user.sftfs.cached_percent. Nothing of this is stored. They are given by name to root and to
+ * whoever owns the mount; to others they do not exist. They are not listed, unless the mount is
+ * asked to: what copies a directory with all its attributes (cp -a, rsync -X, tar --xattrs) would
+ * carry them elsewhere, where they are lies.
  */
 #ifndef FS_ROOT_ATTRIBUTES_H
 #define FS_ROOT_ATTRIBUTES_H
@@ -22,15 +23,15 @@ static inline bool root_attribute_is(const char *name)
 }
 
 /*
- * Answers GETXATTR of NAME, one of these, for node INO: the value, or ENODATA where there is none for
- * this caller.
+ * Answers GETXATTR of NAME, one of these, for node INO: the value, or ENODATA where there is none
+ * for this caller.
  */
 void root_attribute_reply(struct vfs *v, fuse_req_t req, fuse_ino_t ino, const char *name,
                           size_t size);
 
 /*
- * The names that are listed for node INO to this caller: each with its NUL, one after the other. Length
- * of all, 0 for none, or -ENOMEM. Caller frees *names.
+ * The names that are listed for node INO to this caller: each with its NUL, one after the other.
+ * Length of all, 0 for none, or -ENOMEM. Caller frees *names.
  */
 ssize_t root_attribute_list(struct vfs *v, fuse_req_t req, fuse_ino_t ino, char **names);
 

@@ -66,7 +66,8 @@ int runtime_base_make(char **out, struct err *e)
 
     *out = NULL;
     for (size_t i = 0; i < count; i++) {
-        /* A place that cannot be made is passed over; one that somebody has tampered with is not. */
+        /* A place that cannot be made is passed over; one that somebody has tampered with is
+         * not. */
         if (!*out && !unsafe && !(rc = own_dir(places[i], &unsafe, e)) &&
             !(*out = realpath(places[i], NULL))) /* as the mount table shows it */
             rc = err_sys(e, "%s", places[i]);

@@ -9,10 +9,10 @@
 #include "fs/vfs.h"
 
 /*
- * Between mounting and the session's loop: counts the kernel's requests, and with an overlay has INIT
- * answered with FUSE_HANDLE_KILLPRIV_V2 as well. Without that the kernel asks for the attribute
- * security.capability before every WRITE; with it, this process clears set-user-ID and set-group-ID
- * bits. 0 or a negative errno.
+ * Between mounting and the session's loop: counts the kernel's requests, and with an overlay has
+ * INIT answered with FUSE_HANDLE_KILLPRIV_V2 as well. Without that the kernel asks for the
+ * attribute security.capability before every WRITE; with it, this process clears set-user-ID and
+ * set-group-ID bits. 0 or a negative errno.
  */
 int session_io_install(struct vfs *v) must_check;
 

@@ -2,9 +2,9 @@
 /*
  * Log lines: "<subsystem>: <text>", with details as key=value at the end. Where they go is decided
  * once, by the program (stderr in the foreground, syslog in the background); before that they go to
- * stderr. Callers never put credentials into a text: locations are logged through source_name(); what
- * is in a URL all the same is taken out here (redact.h). The last lines are kept (log_ring.h). Any
- * thread may log.
+ * stderr. Callers never put credentials into a text: locations are logged through source_name();
+ * what is in a URL all the same is taken out here (redact.h). The last lines are kept (log_ring.h).
+ * Any thread may log.
  */
 #ifndef SRC_LOG_H
 #define SRC_LOG_H

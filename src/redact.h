@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The last line of defence for log lines: whatever a text says about a URL, user names, passwords and
- * the values in a query do not get out. Locations are logged by names that have none of these already
- * (source_name()); this is for texts that come from elsewhere. Pure text work.
+ * The last line of defence for log lines: whatever a text says about a URL, user names, passwords
+ * and the values in a query do not get out. Locations are logged by names that have none of these
+ * already (source_name()); this is for texts that come from elsewhere. Pure text work.
  */
 #ifndef SRC_REDACT_H
 #define SRC_REDACT_H

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Clients of a control socket that do not behave:
 
-    control-clients.py ask SOCKET REQUEST     prints the reply to one request, as it comes
-    control-clients.py odd SOCKET             requests of the worst kind; each must get an error or an
-                                              end, and the next well-behaved client its answer
-    control-clients.py hold SOCKET READY      many that are silent, slow or follow without reading, until
-                                              the mount ends; creates the file READY when all are there
+    control-clients.py ask SOCKET REQUEST
+        prints the reply to one request, as it comes
+    control-clients.py odd SOCKET
+        requests of the worst kind; each must get an error or an end, and the next well-behaved
+        client its answer
+    control-clients.py hold SOCKET READY
+        many that are silent, slow or follow without reading, until the mount ends; creates the file
+        READY when all are there
 """
 import socket
 import sys
@@ -37,9 +40,10 @@ def ask(path, request):
 
 
 def odd(path):
-    for request in (b'\n', b' \n', b'nonsense\n', b'status\0\n', b'status\r\n', b'\xff\xfe\n', b'x' * 255 + b'\n',
-                    b'x' * 256, b'x' * 100000, b'stats\n' * 1000, b'log lines=-1\n',
-                    b'log lines=99999999999999999999\n', b'loglevel \n', b'loglevel x\n', b'%n%s%n\n'):
+    for request in (b'\n', b' \n', b'nonsense\n', b'status\0\n', b'status\r\n', b'\xff\xfe\n',
+                    b'x' * 255 + b'\n', b'x' * 256, b'x' * 100000, b'stats\n' * 1000,
+                    b'log lines=-1\n', b'log lines=99999999999999999999\n', b'loglevel \n', b'loglevel x\n',
+                    b'%n%s%n\n'):
         try:
             reply = ask(path, request)
         except (BrokenPipeError, ConnectionResetError):

@@ -1,7 +1,7 @@
 #!/bin/sh
-# SPDX-License-Identifier: LGPL-2.1-or-later
-# The control socket of a mount, and sftfs ctl: what it tells, the log, who may ask, clients that do not
-# behave, and a mount that is stuck, stopped or dead.
+# SPDX-License-Identifier: LGPL-2.1-or-later The control socket of a mount, and sftfs ctl: what it
+# tells, the log, who may ask, clients that do not behave, and a mount that is stuck, stopped or
+# dead.
 . "$(dirname "$0")/lib.sh"
 private_mounts "$0" "$@"
 need_fuse
@@ -121,7 +121,8 @@ expect_status 3 sftfs ctl "$T" status
 expect_status 3 sftfs ctl "$T/nothing" status
 expect_status 3 sftfs ctl "$T/nothing/below" status
 expect_status 3 sftfs ctl "$T/nothing" status --json
-python3 -c 'import json; assert json.load(open("'"$T/out"'"))["error"]["kind"] == "not-found"' || die "error as JSON"
+python3 -c 'import json, sys
+assert json.load(open(sys.argv[1]))["error"]["kind"] == "not-found"' "$T/out" || die "error as JSON"
 
 step "clients that do not behave"
 python3 "$clients" odd "$(socket_of "$m")" || die "odd requests"
@@ -203,6 +204,8 @@ reads_wait() {
 wait_for 20 reads_wait || die "no read waits: $(cat "$T/json")"
 stats
 expect_equal "$(value ioerr)" 0
+[ "$(value reads_in_flight)" -ge 1 ] || die "no read is under way"
+[ "$(value oldest_read_ms)" -ge 1 ] || die "the oldest read is $(value oldest_read_ms) ms old"
 sftfs ctl "$m" log >/dev/null || die "ctl log"
 sftfs ctl "$m" loglevel debug >/dev/null || die "ctl loglevel"
 
@@ -250,9 +253,10 @@ python3 - "$T/progress" <<'PY' || die "progress: $(cat "$T/progress")"
 import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]
 last = lines[-1]
-assert last['load_state'] == 'done' and last['load_goal'] == 'all' and last['load_percent'] == 100, last
+assert (last['load_state'], last['load_goal'], last['load_percent']) == ('done', 'all', 100), last
 assert last['load_done_blocks'] == last['load_blocks'] > 100, last
-assert [line['load_done_bytes'] for line in lines] == sorted(line['load_done_bytes'] for line in lines)
+done = [line['load_done_bytes'] for line in lines]
+assert done == sorted(done), done
 PY
 status
 expect_equal "$(value cached_percent)" 100
@@ -277,6 +281,8 @@ step "what a mount has not, it says so"
 mount_package "$T/www/p.sft" "$m"
 expect_status 4 sftfs ctl "$m" offline
 expect_status 4 sftfs ctl "$m" online --json
+expect_status 4 sftfs ctl "$m" prefetch
+expect_status 4 sftfs ctl "$m" progress
 expect_status 0 sftfs ctl "$m" unmount
 
 step "the daemon is stopped: nothing hangs, and it can be got rid of"
@@ -308,6 +314,20 @@ expect_status 0 timeout 60 sftfs ctl "$m" unmount --force
 wait $reader && die "the reader got bytes from nowhere"
 is_mounted "$m" && die "still mounted"
 no_files_left || die "left behind: $(ls "$sockets")"
+
+step "abort where /sys/fs/fuse/connections is not mounted"
+umount /sys/fs/fuse/connections || die "cannot unmount fusectl"
+mount_package "$URL/p.sft" "$m"
+stop_daemon
+cat "$m/other.bin" >/dev/null 2>&1 &
+reader=$!
+expect_status 0 timeout 60 sftfs ctl "$m" abort
+expect_text "$T/err" 'detached'
+wait $reader && die "the reader got bytes from nowhere"
+is_mounted "$m" && die "still mounted"
+[ -z "$(daemons)" ] || die "the daemon is still there"
+no_files_left || die "left behind: $(ls "$sockets")"
+mount -t fusectl none /sys/fs/fuse/connections || die "cannot mount fusectl"
 
 step "the daemon was killed: it is said so, and the next start clears all away"
 mount_package "$URL/p.sft" "$m"

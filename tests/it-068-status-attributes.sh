@@ -1,7 +1,6 @@
 #!/bin/sh
-# SPDX-License-Identifier: LGPL-2.1-or-later
-# Extended attributes of the mount point that tell how the mount is: who sees them, with and without an
-# overlay, and that nothing carries them elsewhere.
+# SPDX-License-Identifier: LGPL-2.1-or-later Extended attributes of the mount point that tell how
+# the mount is: who sees them, with and without an overlay, and that nothing carries them elsewhere.
 . "$(dirname "$0")/lib.sh"
 private_mounts "$0" "$@"
 need_fuse

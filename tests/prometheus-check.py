@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Reads Prometheus' text format from standard input and is strict about it: every line must be known,
-every sample belong to the metric above it, counters end in _total, histograms add up. Prints the samples
-as NAME{LABELS} VALUE, labels sorted."""
+"""Reads Prometheus' text format from standard input and is strict about it: every line must be
+known, every sample belong to the metric above it, counters end in _total, histograms add up. Prints
+the samples as NAME{LABELS} VALUE, labels sorted."""
 import re
 import sys
 

@@ -44,7 +44,8 @@ static void state_is_read_back(void)
 {
     char mountpoint[] = "/mnt/a=b c", source[] = "http://h/p.sft";
     struct control_state state = { .process = { .pid = 12, .started = 345, .boot = "boot-id" },
-                                   .connection = 52, .mountpoint = mountpoint, .source = source }, got;
+                                   .connection = 52, .mountpoint = mountpoint, .source = source };
+    struct control_state got;
     struct stat st;
 
     begin();

@@ -21,7 +21,8 @@ static void request_is_read_back_as_it_was_written(void)
         { .verb = CONTROL_LOG, .lines = UINT64_MAX },
         { .verb = CONTROL_LOG, .lines = 7, .follow = true },
         { .verb = CONTROL_LOGLEVEL, .lines = UINT64_MAX },
-        { .verb = CONTROL_LOGLEVEL, .lines = UINT64_MAX, .set_level = true, .level = LOG_LEVEL_DEBUG },
+        { .verb = CONTROL_LOGLEVEL, .lines = UINT64_MAX, .set_level = true,
+          .level = LOG_LEVEL_DEBUG },
         { .verb = CONTROL_PREFETCH, .lines = UINT64_MAX, .prefetch = CONTROL_PREFETCH_STOP },
         { .verb = CONTROL_OFFLINE, .lines = UINT64_MAX },
         { .verb = CONTROL_ONLINE, .lines = UINT64_MAX },
@@ -56,7 +57,8 @@ static void request_may_have_spaces(void)
 static void request_of_another_kind_is_refused(void)
 {
     static const char *const lines[] = {
-        "", " ", "statu", "statusx", "Status", "status x", "log lines", "log lines=", "log lines=-1",
+        "", " ", "statu", "statusx", "Status", "status x", "log lines", "log lines=",
+        "log lines=-1",
         "log lines=1x", "log lines=99999999999999999999", "log follow=1", "loglevel loud",
         "prefetch some", "offline now", "progress lines=1", "status\tfollow", "status\r", "\x80",
     };
@@ -99,8 +101,9 @@ static char *write_row(const struct control_row *row)
 
 static void row_with_any_text_is_read_back(void)
 {
-    struct control_row row = { .name = "source", .label_name = "", .label = "", .kind = CONTROL_TEXT,
-                               .help = "Where\tfrom", .text = "a\tb\nc\\d\x7f \xc3\xa9" }, got;
+    struct control_row row = { .name = "source", .label_name = "", .label = "",
+                               .kind = CONTROL_TEXT, .help = "Where\tfrom",
+                               .text = "a\tb\nc\\d\x7f \xc3\xa9" }, got;
     auto_free char *line = write_row(&row);
 
     CU_ASSERT_PTR_NULL(strchr(line, '\n'));
@@ -129,8 +132,8 @@ static void row_with_a_number_is_read_back(void)
 static void row_with_a_histogram_is_read_back(void)
 {
     struct control_row row = { .name = "latency", .label_name = "", .label = "",
-                               .kind = CONTROL_HISTOGRAM, .unit = CONTROL_MS, .help = "h", .text = "",
-                               .bucket_count = 3, .bound = { 1, 2, UINT64_MAX },
+                               .kind = CONTROL_HISTOGRAM, .unit = CONTROL_MS, .help = "h",
+                               .text = "", .bucket_count = 3, .bound = { 1, 2, UINT64_MAX },
                                .bucket = { 5, 0, 7 } }, got;
     auto_free char *line = write_row(&row);
 
@@ -150,7 +153,8 @@ static void row_that_is_none_is_refused(void)
         "a\t\t\tgauge\tnumber\t\th", "a\t\t\tgauge\tnumber\t-1\th", "a\t\t\tgauge\tnumber\t1e3\th",
         "a\t\t\tgauge\tnumber\t18446744073709551616\th", "a\t\t\ttext\tnumber\t\\\th",
         "a\t\t\ttext\tnumber\t\\x0\th", "a\t\t\ttext\tnumber\t\\x00\th",
-        "a\t\t\ttext\tnumber\t\\xZZ\th", "a\t\t\thistogram\tms\t\th", "a\t\t\thistogram\tms\t1:1\th",
+        "a\t\t\ttext\tnumber\t\\xZZ\th", "a\t\t\thistogram\tms\t\th",
+        "a\t\t\thistogram\tms\t1:1\th",
         "a\t\t\thistogram\tms\t2:1,1:1,inf:0\th", "a\t\t\thistogram\tms\tinf:0,1:1\th",
         "a\t\t\thistogram\tms\t1:x,inf:0\th", "a\t\t\thistogram\tms\t1,inf:0\th",
         "a\t\t\thistogram\tms\t1:1,2:1,3:1,4:1,5:1,6:1,7:1,8:1,9:1,10:1,11:1,12:1,13:1,14:1,15:1,"

@@ -44,8 +44,8 @@ static bool end_daemon(const struct ctl *c)
     return control_process_wait(p, END_MS);
 }
 
-/* Detaches the mount from the tree, and ends its daemon: what can be done without the kernel's abort,
- * and after it. */
+/* Detaches the mount from the tree, and ends its daemon: what can be done without the kernel's
+ * abort, and after it. */
 static int detach(struct ctl *c, struct err *e)
 {
     int rc = mount_unmount(c->id.mountpoint, true, e);
@@ -88,7 +88,8 @@ enum exitcode ctl_unmount(struct ctl *c)
     }
     if (mount_unmount(c->path, c->lazy, &e))
         return ctl_error(c, &e);
-    /* What uses the overlay or the mount point next should not meet the daemon that is just ending. */
+    /* What uses the overlay or the mount point next should not meet the daemon that is just
+     * ending. */
     if (!c->lazy && c->link.process.pid)
         (void)control_process_wait(&c->link.process, END_MS);
     runtime_dir_remove(c->id.mountpoint);

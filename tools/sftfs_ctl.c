@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * `sftfs ctl`: what a mount does, and a few orders to it, by its control socket. Command line, and the
- * commands that ask; ctl_end.c has those that end a mount. The mount itself is never touched, so
- * that all of this works when it is stuck.
+ * `sftfs ctl`: what a mount does, and a few orders to it, by its control socket. Command line, and
+ * the commands that ask; ctl_end.c has those that end a mount. The mount itself is never touched,
+ * so that all of this works when it is stuck.
  */
 #include "config.h"
 
@@ -64,14 +64,15 @@ static const struct cli_command command = {
     .synopsis = synopsis,
     .summary = "Asks a mount how it is, and gives it orders.",
     .description =
-        "status says what is mounted and how it is; stats shows all numbers; log shows the last lines "
-        "of its log and loglevel how much goes there (error, warning, info, debug), or changes it. "
-        "progress prints a line a second while blocks are fetched ahead; prefetch asks for that: the "
-        "launch set (the default), everything, or no more. offline has the mount ask no server from "
-        "now on, online undoes that. unmount ends the mount. abort has every read that waits fail at "
-        "once, and all later ones: for a mount that is stuck beyond help.\n"
-        "All of it works when the mount is stuck, and never touches it. Only root and the user who "
-        "mounted may. To mount a package called ctl, write ./ctl.",
+        "status says what is mounted and how it is; stats shows all numbers; log shows the last "
+        "lines of its log and loglevel how much goes there (error, warning, info, debug), or "
+        "changes it. progress prints a line a second while blocks are fetched ahead; prefetch "
+        "asks for that: the launch set (the default), everything, or no more. offline has the "
+        "mount ask no server from now on, online undoes that. unmount ends the mount. abort has "
+        "every read that waits fail at once, and all later ones: for a mount that is stuck beyond "
+        "help.\n"
+        "All of it works when the mount is stuck, and never touches it. Only root and the user "
+        "who mounted may. To mount a package called ctl, write ./ctl.",
     .groups = groups,
 };
 
@@ -110,7 +111,8 @@ static void explain(const struct ctl *c, struct err *e)
                                       "the mount",
                       (long)p->pid);
     else if (c->link.state == CONTROL_LINK_OPEN || lives)
-        (void)err_set(e, ERR_TIMEOUT, "its daemon%s does not answer; 'unmount --force' ends the mount",
+        (void)err_set(e, ERR_TIMEOUT,
+                      "its daemon%s does not answer; 'unmount --force' ends the mount",
                       lives ? ", which is there," : "");
     else if (c->link.state == CONTROL_LINK_DEAD)
         (void)err_set(e, ERR_NOT_FOUND, "its daemon is gone; 'unmount' removes the mount");

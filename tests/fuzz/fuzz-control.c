@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: what comes over a control socket. The input is a request, and a line of a reply: a row
- * and a log line. What is accepted can be written and read again with the same result.
+ * Fuzz target: what comes over a control socket. The input is a request, and a line of a reply: a
+ * row and a log line. What is accepted can be written and read again with the same result.
  */
 #include "config.h"
 
