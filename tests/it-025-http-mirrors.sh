@@ -3,6 +3,7 @@
 # One object on two real web servers, which are stopped, started, silenced and changed under reads:
 # no read fails that one of them could have answered, and none gets wrong bytes.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/two-servers.sh"
 requires nginx python3 timeout
 
 check=$SFTFS_BUILD/tests/origin-check
@@ -22,50 +23,7 @@ cp "$T/object" "$T/root-a/object"
 cp "$T/object" "$T/root-b/object"
 touch -d '2020-01-02 03:04:05' "$T/root-b/object"
 
-# --- two servers ------------------------------------------------------------------------------------
-
 NGINX_EXTRA='location /slow/ { rewrite ^/slow(/.*)$ $1 break; limit_rate 200k; }'
-
-# use a|b: from here on the functions of lib.sh are about that one
-use() {
-    eval "NGINX_PID=\${pid_$1:-} NGINX_PORT=\${port_$1:-} http_mark=\${mark_$1:-0}"
-    NGINX_DIR=$T/nginx-$1
-    NGINX_LOG=$NGINX_DIR/access.log
-    NGINX_ROOT=$T/root-$1
-}
-
-# up a|b: at the port it had before, if any
-up() {
-    use "$1"
-    mkdir -p "$NGINX_DIR"
-    [ -n "$NGINX_PORT" ] || NGINX_PORT=$(free_port)
-    : >>"$NGINX_LOG"
-    nginx_config >"$NGINX_DIR/conf"
-    resume_nginx 8>&- 9<&- || { cat "$NGINX_DIR/out"; die "nginx $1 does not start"; }
-    eval "pid_$1=$NGINX_PID port_$1=$NGINX_PORT"
-}
-
-down() {
-    use "$1"
-    stop_nginx
-}
-
-mark() {
-    use "$1"
-    http_log_mark
-    eval "mark_$1=$http_mark"
-}
-
-requests() {
-    use "$1"
-    http_requests
-}
-
-workers() {
-    use "$1"
-    pgrep -P "$NGINX_PID"
-}
-
 up a
 up b
 a=http://127.0.0.1:$port_a/object

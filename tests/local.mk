@@ -44,6 +44,7 @@ EXTRA_DIST += \
 	tests/it-041-mount-http.sh \
 	tests/it-042-mount-lifecycle.sh \
 	tests/it-043-wine.sh \
+	tests/it-047-mount-mirrors.sh \
 	tests/it-044-bulk.sh \
 	tests/it-045-property.sh \
 	tests/it-046-mount-stress.sh \
@@ -72,6 +73,7 @@ EXTRA_DIST += \
 	tests/soak/soak.py \
 	tests/summary.sh \
 	tests/tree.py \
+	tests/two-servers.sh \
 	$(NULL)
 
 if HAVE_CUNIT
