@@ -18,6 +18,9 @@ unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY no_proxy
 seconds=${SFTFS_SOAK_SECONDS:-60}
 SEED=${SEED:-$(date +%s)}
 export SEED
+# AddressSanitizer keeps what was freed for a while, which is no growth of ours.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=1
+export ASAN_OPTIONS
 echo "SEED=$SEED SFTFS_SOAK_SECONDS=$seconds"
 
 mkdir "$T/www" "$T/soak"

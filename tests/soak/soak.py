@@ -10,7 +10,8 @@ disk cache (if this sftfs has one), the third has none. Sixteen readers, each a 
 of random files by random ways and compare every byte with SOURCE.
 
 Meanwhile faults come and go at the proxy, daemons and readers are killed and started again, and what
-the disk cache has is damaged or removed. In the last third no daemon is killed, and its descriptors
+the disk cache has is damaged or removed. (The directory of the mounts must not be in another mount
+namespace that begins meanwhile: a mount lives as long as the last copy of it.) In the last third no daemon is killed, and its descriptors
 and memory are looked at from round to round.
 
 What is a failure:
@@ -56,7 +57,9 @@ BRIEF = (['reset', 'n=1'], ['short', 'n=1'], ['status', 'code=503', 'n=1'], ['co
 # Errors to readers are allowed here.
 BAD = (['refuse'], ['stall', 'at=head'], ['stall'], ['dribble'], ['reset'], ['short'],
        ['status', 'code=503'], ['status', 'code=404'], ['status', 'code=503', 'after=2'], ['corrupt'],
-       ['wrong-body'], ['wrong-range'], ['change'], ['change', 'what=length'], ['corrupt', 'bits=1000'])
+       ['wrong-body'], ['wrong-range'], ['corrupt', 'bits=1000'])
+# These are believed: what to do is to mount again.
+CHANGES = (['change'], ['change', 'what=length'], ['change', 'what=all'])
 
 # One entry for each reader, shared by all processes.
 STATE = struct.Struct('=dQQQ')  # when the present read began (0: none), reads, bytes, errors
@@ -195,9 +198,16 @@ class Daemon:
         try:
             status = self.process.wait(20)
         except subprocess.TimeoutExpired:
+            self.show_stacks()
             raise Failure('the daemon of %s does not end with its mount' % self.mnt) from None
         if status:
             raise Failure('the daemon of %s ended with status %d' % (self.mnt, status))
+
+    def show_stacks(self):
+        if shutil.which('gdb'):
+            subprocess.run(['gdb', '-nx', '-batch', '-p', str(self.process.pid), '-ex',
+                            'thread apply all bt 25'], stdin=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, timeout=60, check=False)
 
     def was_down(self, began, ended):
         return any(a <= ended and (b is None or began <= b + 1) for a, b in self.down)
@@ -293,6 +303,8 @@ class Soak:
         for number in range(READERS):
             began = STATE.unpack_from(self.shared, number * STATE.size)[0]
             if self.pids[number] and began and now - began > HUNG:
+                for daemon in self.daemons:
+                    daemon.show_stacks()
                 raise Failure('reader %d has been waiting for %.0f s' % (number, now - began))
         for daemon in self.daemons:
             daemon.check()
@@ -338,7 +350,11 @@ class Soak:
         """One or two faults, of all requests or of some, shorter or longer than the deadline."""
         span = [time.monotonic(), None]
         self.faults.append(span)
-        for words in self.rng.sample(BAD, self.rng.choice((1, 1, 2))):
+        self.set_faults(self.rng.sample(BAD, self.rng.choice((1, 1, 2))))
+        span[1] = time.monotonic()
+
+    def set_faults(self, chosen):
+        for words in chosen:
             words = words + ['p=%.2f' % self.rng.choice((1, 1, 0.5, 0.2, 0.05))]
             if words[0] == 'refuse':
                 words = words[:1]
@@ -346,6 +362,15 @@ class Soak:
             self.fault('set', *words)
         self.live(self.rng.choice((0.5, 1, 2, 4, DEADLINE + 2)))
         self.fault('clear')
+
+    def change(self):
+        """Afterwards the object is what it was, but who has seen another one may go on refusing it
+        until it is mounted again."""
+        span = [time.monotonic(), None]
+        self.faults.append(span)
+        self.set_faults([self.rng.choice(CHANGES)])
+        for daemon in self.daemons:
+            self.remount(daemon)
         span[1] = time.monotonic()
 
     def quiet(self):
@@ -364,9 +389,12 @@ class Soak:
             self.kill_reader(number)
             self.start_reader(number)
 
-    def remount(self):
+    def remount_one(self):
+        self.remount(self.rng.choice(self.daemons))
+
+    @staticmethod
+    def remount(daemon):
         """In the middle of reading, so that something is in the way at first."""
-        daemon = self.rng.choice(self.daemons)
         say('unmount ' + daemon.mnt)
         daemon.down.append([time.monotonic(), None])
         subprocess.run(['umount', '-l', daemon.mnt], check=True)
@@ -374,6 +402,7 @@ class Soak:
         try:
             daemon.process.wait(20)
         except subprocess.TimeoutExpired:
+            daemon.show_stacks()
             raise Failure('the daemon of %s does not end after SIGTERM' % daemon.mnt) from None
         daemon.start()
 
@@ -410,9 +439,9 @@ class Soak:
 
     def violent(self, seconds):
         end = time.monotonic() + seconds
-        choice = (self.brief, self.brief, self.bad, self.bad, self.quiet, self.kill_daemon,
-                  self.kill_daemon, self.kill_readers, self.kill_readers, self.remount,
-                  self.damage_cache, self.damage_cache, self.remove_cache)
+        choice = (self.brief, self.brief, self.bad, self.bad, self.change, self.quiet,
+                  self.kill_daemon, self.kill_daemon, self.kill_readers, self.kill_readers,
+                  self.remount_one, self.damage_cache, self.damage_cache, self.remove_cache)
         order = []
         while time.monotonic() < end:
             if not order:       # everything before anything again
