@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Work that may block for as long as it likes - opening a place, reading a file on a share whose
- * server is gone - done in a thread of its own, which can be given up. Who gives an errand up is rid
- * of it at once; what the work then still brings is thrown away in that thread.
+ * server is gone - done in a thread of its own, which can be given up. Who gives an errand up is
+ * rid of it at once; what the work then still brings is thrown away in that thread.
  *
  * One thread an errand, made for it: a few tens of microseconds, little beside the work.
  */
@@ -36,7 +36,7 @@ int errand_start(const struct errand_kind *kind, void *work, struct errand **out
 void errand_join(struct errand *e);
 
 /* True: given up; neither the errand nor WORK belong to the caller any more, and finished() has not
- * been and will not be called. False: too late, finished() has been called; errand_join() is due. */
+ * been and will not be called. False: too late, it has been called, and errand_join() is due. */
 bool errand_abandon(struct errand *e) must_check;
 
 #endif

@@ -4,11 +4,11 @@
  * stands between the engine and the sources of the places, and decides who is asked.
  *
  * Order. Places have an order of preference. A read goes to the first one that is in good health;
- * when that fails in a way that another place may do better, to the next one, for the bytes that are
- * still missing. All of it within the read's one deadline: while another healthy place is left, a
- * place gets half of the time that is left and is told to fail at once rather than try again; the
- * last one gets all of it. The time of a LOW read stands still while it stands back. Cancelling, lack of memory and impossible requests are never taken to
- * another place; every other failure is.
+ * when that fails in a way that another place may do better, to the next one, for the bytes that
+ * are still missing. All of it within the read's one deadline: while another healthy place is left,
+ * a place gets half of the time that is left and is told to fail at once rather than try again; the
+ * last one gets all of it. The time of a LOW read stands still while it stands back. Cancelling,
+ * lack of memory and impossible requests are never taken to another place; every other failure is.
  *
  * Health. A place that failed is left alone for a while (fetch/holdoff.h). When that is over, one
  * byte is read from it in the background, or it is opened again, so that no user waits to find out;
@@ -39,8 +39,8 @@ struct origin_options {
     size_t count;                 /* borrowed during origin_open(). 1 to ORIGIN_PLACES_MAX */
     const struct source_options *connection; /* NULL = defaults; opening is honoured */
     bool offline;      /* nobody is asked until origin_set_offline(…, false) */
-    bool impatient;    /* opening asks each place once, and not again until the deadline: the caller can
-                        * go on without */
+    bool impatient;    /* opening asks each place once, and not again until the deadline: the
+                        * caller can go on without */
     bool allow_absent; /* no place need be there now: returns at once, reads go on trying */
     /* With offline or allow_absent: the object, as known from before. */
     uint64_t size;
@@ -55,9 +55,9 @@ struct origin_options {
 
 /*
  * Opens the first place that answers; the others when they are needed. As source_open() otherwise:
- * blocks up to the deadline (none of it when offline or with allow_absent), and the first HEAD_BYTES
- * are remembered until source_drop_head(). When no place can be opened, the error is the preferred
- * one's. ERR_INVALID also for no places or too many.
+ * blocks up to the deadline (none of it when offline or with allow_absent), and the first
+ * HEAD_BYTES are remembered until source_drop_head(). When no place can be opened, the error is the
+ * preferred one's. ERR_INVALID also for no places or too many.
  */
 int origin_open(const struct origin_options *o, size_t head_bytes, struct source **out,
                 struct err *e) must_check;

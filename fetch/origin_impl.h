@@ -28,7 +28,7 @@
 enum {
     ORIGIN_HEAD_BYTES = 4096, /* compared between places */
     ORIGIN_BLOCKING_MAX = 8,  /* threads that read from a file at a time */
-    ORIGIN_SLACK_MS = 250,    /* a source's own word on its deadline, which says more, comes first */
+    ORIGIN_SLACK_MS = 250,    /* a source's own word on its deadline says more */
     ORIGIN_GRACE_MS = 2000,   /* closing waits so long for openings that it has ended */
     ORIGIN_PROBE_MS = 15000,  /* deadline of a probe, if that of reads is not shorter */
 };
@@ -271,7 +271,7 @@ struct origin {
 
     /* The origin's thread only. */
     struct site sites[ORIGIN_PLACES_MAX];
-    struct origin_read *reads, *reads_tail; /* in the order in which they began; probes among them */
+    struct origin_read *reads, *reads_tail; /* as they began; probes among them */
     unsigned openings;
     bool known;                 /* which object it is: base.size and the next two */
     uint8_t head[ORIGIN_HEAD_BYTES];
@@ -320,7 +320,7 @@ uint32_t origin_chance(struct origin *o);
 void *origin_loop(void *origin);
 void origin_show(struct origin *o); /* brings what others may see up to date */
 
-/* While origin_open() waits: an opening has ended with STATUS, or (0 and NULL) none has begun yet. */
+/* While origin_open() waits: an opening has ended with STATUS, or (0 and NULL) none has begun. */
 void origin_start_next(struct origin *o, int status, const struct err *e);
 
 #endif

@@ -152,8 +152,8 @@ static void do_offline(struct origin *o)
     if (offline == o->is_offline)
         return;
     o->is_offline = offline;
-    log_info("origin", "%s source=%s", offline ? "offline: nobody is asked any more" : "online again",
-             o->base.name);
+    log_info("origin", "%s source=%s",
+             offline ? "offline: nobody is asked any more" : "online again", o->base.name);
     if (offline) {
         stop_reads(o, READ_OFFLINE);
         end_openings(o);

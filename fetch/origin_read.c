@@ -4,9 +4,9 @@
  * waits for. The origin's thread, but for the two callbacks of sources. See origin_impl.h.
  *
  * Every read that begins leaves through finish(), exactly once. What an attempt has brought when it
- * fails is kept, if the source has said so by its progress, and the next place is asked for the rest.
- * Not so when the caller wants the bytes afresh or from elsewhere because their hash was wrong: then
- * they all come from one place, which can be named.
+ * fails is kept, if the source has said so by its progress, and the next place is asked for the
+ * rest. Not so when the caller wants the bytes afresh or from elsewhere because their hash was
+ * wrong: then they all come from one place, which can be named.
  */
 #include "config.h"
 
@@ -406,7 +406,7 @@ void read_promote(struct origin *o, struct origin_read *r)
     r->flags &= ~(unsigned)SOURCE_READ_LOW;
     if (r->state != READ_ASKED || r->blocking)
         return;
-    r->limit_ms += origin_now_ms() - r->asked_ms; /* it may be that only now its time begins to run */
+    r->limit_ms += origin_now_ms() - r->asked_ms; /* its time may begin to run only now */
     r->deadline_ms = max_u64(r->deadline_ms, r->limit_ms);
     pthread_mutex_lock(&o->lock);
     if (!r->over)

@@ -81,7 +81,8 @@ void site_retry_now(struct origin *o)
 
     for (size_t i = 0; i < o->settings->count; i++) {
         struct site *t = &o->sites[i];
-        uint64_t soon = now + (uint64_t)o->settings->holdoff_first_ms * origin_chance(o) / UINT32_MAX;
+        uint64_t most = o->settings->holdoff_first_ms;
+        uint64_t soon = now + most * origin_chance(o) / UINT32_MAX;
         if (t->failed && !t->refused && t->until_ms > soon)
             t->until_ms = soon;
     }
@@ -173,7 +174,8 @@ bool site_is_stuck(struct origin *o, struct site *t)
 
     if (!atomic_load(&o->settings->busy[site_index(o, t)].stuck))
         return false;
-    (void)err_set(&e, ERR_TIMEOUT, "%s: has not answered what it was asked before", site_name(o, t));
+    (void)err_set(&e, ERR_TIMEOUT, "%s: has not answered what it was asked before",
+                  site_name(o, t));
     site_failed(o, t, origin_now_ms(), true, &e);
     return true;
 }

@@ -57,7 +57,7 @@ void fake_reset(void)
     pthread_mutex_unlock(&fake_lock);
 }
 
-/* --- the source -------------------------------------------------------------------------------- */
+/* --- the source ----------------------------------------------------------------------------- */
 
 struct request {
     struct request *next;
@@ -149,7 +149,7 @@ static bool decide(struct fake_source *s, const struct request *q, enum err_kind
     return f->reading == FAKE_WORKS || f->reading == FAKE_FAILS || q->fails;
 }
 
-/* Brings what comes before the place hangs, once. Needs fake_lock, which it gives away meanwhile. */
+/* Brings what comes before the place hangs, once. Needs fake_lock, and gives it away meanwhile. */
 static void bring_part(struct fake_source *s, struct request *q)
 {
     size_t partial = s->fake->partial;
@@ -366,10 +366,10 @@ int fake_open(const char *location, const struct source_options *o, size_t head_
     return err_set(e, kind, "%s: cannot be opened", location);
 }
 
-/* --- reads -------------------------------------------------------------------------------------- */
+/* --- reads ---------------------------------------------------------------------------------- */
 
-/* Not the places' lock: an origin may hold its own when it cancels at a place, and is told to cancel
- * with this one held. */
+/* Not the places' lock: an origin may hold its own when it cancels at a place, and is told to
+ * cancel with this one held. */
 static pthread_mutex_t read_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t read_changed = PTHREAD_COND_INITIALIZER;
 
@@ -501,7 +501,7 @@ void fake_read_fails(struct source *s, enum err_kind kind)
     free(r);
 }
 
-/* --- origins ----------------------------------------------------------------------------------- */
+/* --- origins -------------------------------------------------------------------------------- */
 
 void fake_options(struct origin_options *o, size_t count, uint32_t holdoff_ms)
 {

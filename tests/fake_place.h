@@ -86,7 +86,7 @@ int fake_open(const char *location, const struct source_options *o, size_t head_
             (void)usleep(2000);                                                                    \
     } while (0)
 
-/* --- reads ------------------------------------------------------------------------------------ */
+/* --- reads ---------------------------------------------------------------------------------- */
 
 struct fake_read {
     struct source_read read;
@@ -116,7 +116,7 @@ bool fake_reads(struct source *s, uint64_t offset, size_t len, unsigned flags);
 /* A whole read, which must fail like this. */
 void fake_read_fails(struct source *s, enum err_kind kind);
 
-/* --- origins ----------------------------------------------------------------------------------- */
+/* --- origins -------------------------------------------------------------------------------- */
 
 /* Of the first COUNT places. Hold-offs are HOLDOFF_MS, if not 0; 60 s for reads. */
 struct source *fake_origin(size_t count, uint32_t holdoff_ms);

@@ -6,8 +6,8 @@
  *     origin-check [-o KEY=VALUE]... PLACE...
  *
  * KEY: io_timeout_ms, connect_timeout_ms, first_ms, most_ms, refused_ms (hold-offs), offline=1, or
- * size and head (a file with the first bytes) for places that may be absent. Orders, one a line, each
- * answered by a line that begins with the order's first word:
+ * size and head (a file with the first bytes) for places that may be absent. Orders, one a line,
+ * each answered by a line that begins with the order's first word:
  *
  *     read OFFSET LENGTH [fresh] [not PLACE]    read ok place=N | read KIND TEXT
  *     begin N          N threads read at random ...

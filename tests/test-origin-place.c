@@ -28,7 +28,7 @@ static enum origin_place_state state(struct source *s, size_t place)
     return fake_shown(s, place).state;
 }
 
-/* --- health ---------------------------------------------------------------------------------- */
+/* --- health --------------------------------------------------------------------------------- */
 
 static void origin_leaves_a_place_alone_that_failed(void)
 {
@@ -204,7 +204,7 @@ static void origin_moves_reads_to_a_place_that_comes_back(void)
     source_close(s);
 }
 
-/* --- which object ---------------------------------------------------------------------------- */
+/* --- which object --------------------------------------------------------------------------- */
 
 static void check_refused(struct source *s)
 {
@@ -317,7 +317,7 @@ static void origin_of_one_place_accepts_the_same_object_back(void)
     source_close(s);
 }
 
-/* --- none at all ------------------------------------------------------------------------------ */
+/* --- none at all ---------------------------------------------------------------------------- */
 
 static void origin_says_once_that_it_is_disconnected_and_once_that_it_is_back(void)
 {
@@ -458,7 +458,7 @@ static void origin_knows_from_before_which_object_it_is(void)
     }
 }
 
-/* --- places that block ------------------------------------------------------------------------ */
+/* --- places that block ---------------------------------------------------------------------- */
 
 static void origin_reads_from_a_file_in_a_thread_of_its_own(void)
 {
@@ -575,7 +575,7 @@ static void origin_reads_from_a_file_with_few_threads(void)
     source_close(s);
 }
 
-/* --- real sources ------------------------------------------------------------------------------ */
+/* --- real sources --------------------------------------------------------------------------- */
 
 static void write_object(const char *path, unsigned object)
 {

@@ -534,7 +534,8 @@ static void origin_cancels_a_read_wherever_it_is(void)
     FAKE_SET(A, reading, FAKE_HANGS);
     FAKE_SET(B, opening, FAKE_STUCK);
     struct source *s = fake_origin(2, 0);
-    struct fake_read *asked = new_read(0), *waits = new_read(SOURCE_READ_ELSEWHERE), *new = new_read(0);
+    struct fake_read *asked = new_read(0), *waits = new_read(SOURCE_READ_ELSEWHERE);
+    struct fake_read *new = new_read(0);
 
     fake_start(s, asked, 50, 50);
     FAKE_WAIT(fakes[A].waiting == 1);
@@ -568,7 +569,8 @@ static void origin_closes_with_reads_in_every_state(void)
     FAKE_SET(C, immediate, true);
     FAKE_SET(C, reading, FAKE_HANGS);
     struct source *s = fake_origin(3, 0);
-    struct fake_read *asked = new_read(0), *waits = new_read(SOURCE_READ_ELSEWHERE), *new = new_read(0);
+    struct fake_read *asked = new_read(0), *waits = new_read(SOURCE_READ_ELSEWHERE);
+    struct fake_read *new = new_read(0);
 
     fake_start(s, asked, 50, 50);
     FAKE_WAIT(fakes[A].waiting == 1);

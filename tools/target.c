@@ -48,8 +48,8 @@ static bool looks_like_xml(const uint8_t *p, size_t len)
 }
 
 /* Reads LOCATION if it is a document: 1 and the bytes (caller frees), 0 if it is something else. */
-static int read_document(const char *location, const struct source_options *connection, bool offline,
-                         uint8_t **data, size_t *len, struct err *e)
+static int read_document(const char *location, const struct source_options *connection,
+                         bool offline, uint8_t **data, size_t *len, struct err *e)
 {
     auto_free uint8_t *bytes = NULL;
     uint8_t head[HEAD_BYTES];
@@ -126,9 +126,9 @@ static void add_location(struct target *t, char **place)
 }
 
 /*
- * Where HREF leads with HOW, into F->out. Behind an OverrideURL on a web server, the HREF is a place
- * too, if it can be one. Not so behind a path: who has the package here wants to be independent of
- * servers.
+ * Where HREF leads with HOW, into F->out. Behind an OverrideURL on a web server, the HREF is a
+ * place too, if it can be one. Not so behind a path: who has the package here wants to be
+ * independent of servers.
  */
 static int find_places(const struct finder *f, const char *href, struct href_options how,
                        struct err *e)

@@ -34,9 +34,10 @@ struct target {
 
 /*
  * Finds out where NAMED leads. Fills *out, to be released with target_free() also after an error.
- * What cannot be read, because its server is away or must not be asked, is taken for a package: that
- * may be cached, or be had from elsewhere. Errors of reading documents, ERR_UNRESOLVED, and ERR_INVALID with the names when a manifest's
- * applications live in different packages and none was chosen. May block on the network.
+ * What cannot be read, because its server is away or must not be asked, is taken for a package:
+ * that may be cached, or be had from elsewhere. Errors of reading documents, ERR_UNRESOLVED, and
+ * ERR_INVALID with the names when a manifest's applications live in different packages and none was
+ * chosen. May block on the network.
  */
 int target_find(const char *named, const struct source_options *connection,
                 const struct target_options *o, struct target *out, struct err *e) must_check;
