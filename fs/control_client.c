@@ -156,13 +156,18 @@ void control_link_close(struct control_link *link)
 
 void control_link_clean(const struct mount_identity *id, const struct control_link *link)
 {
+    struct control_link now = { .fd = -1, .dir_fd = -1 };
     char name[CONTROL_NAME_SIZE];
 
-    if (link->dir_fd < 0 || link->state == CONTROL_LINK_OPEN || link->state == CONTROL_LINK_DENIED)
+    if (link->dir_fd < 0)
         return;
-    control_state_name(id->device, name);
-    (void)unlinkat(link->dir_fd, name, 0);
     control_socket_name(id->device, name);
+    enum control_link_state state = try_socket(link->dir_fd, name, id->uid, &now);
+    control_link_close(&now);
+    if (state != CONTROL_LINK_DEAD && state != CONTROL_LINK_ABSENT)
+        return;
+    (void)unlinkat(link->dir_fd, name, 0);
+    control_state_name(id->device, name);
     (void)unlinkat(link->dir_fd, name, 0);
 }
 

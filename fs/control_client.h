@@ -31,8 +31,8 @@ struct control_link {
 void control_link_open(const struct mount_identity *id, struct control_link *out);
 void control_link_close(struct control_link *link);
 
-/* Removes socket and state file of a mount whose daemon is gone; does nothing while somebody
- * listens. CONTROL_LINK_OPEN links are left alone. */
+/* Removes the socket and the state file that LINK has found, unless somebody listens there: device
+ * numbers, and so these names, are used again. */
 void control_link_clean(const struct mount_identity *id, const struct control_link *link);
 
 /* One line of a reply without its newline, for the callee to take apart. Non-zero ends the reading

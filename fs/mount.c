@@ -338,17 +338,15 @@ static void start_control(struct vfs *v)
         log_warning(FS_LOG, "no control socket: %s", e.text);
 }
 
-/* libfuse takes a connection that was aborted for one that is unmounted, and leaves the mount. */
+/* libfuse takes a connection that was aborted for one that is unmounted, and leaves the mount. What is
+ * at its place may also be the next mount already, even with the same device number: that one is not
+ * dead. */
 static void unmount_aborted(const struct vfs *v)
 {
-    struct mount_identity id;
     struct err e = { 0 };
 
-    if (!*v->told.device || mount_table_identify(v->options->mountpoint, &id, NULL))
-        return;
-    if (!strcmp(id.device, v->told.device) && mount_unmount(v->options->mountpoint, true, &e))
+    if (mount_is_dead(v->options->mountpoint) && mount_unmount(v->options->mountpoint, true, &e))
         log_warning(FS_LOG, "%s", e.text);
-    mount_identity_free(&id);
 }
 
 static int session_run(struct vfs *v, struct err *e)

@@ -101,11 +101,11 @@ int mount_unmount(const char *path, bool lazy, struct err *e)
 
     if (rc)
         return rc;
+    /* What a daemon that was killed has left, while its device number is not given to another. */
     control_link_open(&id, &link);
-    rc = unmount(id.mountpoint, path, lazy, e);
-    if (!rc)
-        control_link_clean(&id, &link); /* what a daemon that was killed has left */
+    control_link_clean(&id, &link);
     control_link_close(&link);
+    rc = unmount(id.mountpoint, path, lazy, e);
     mount_identity_free(&id);
     return rc;
 }

@@ -42,8 +42,8 @@ def ask(path, request):
 def odd(path):
     for request in (b'\n', b' \n', b'nonsense\n', b'status\0\n', b'status\r\n', b'\xff\xfe\n',
                     b'x' * 255 + b'\n', b'x' * 256, b'x' * 100000, b'stats\n' * 1000,
-                    b'log lines=-1\n', b'log lines=99999999999999999999\n', b'loglevel \n', b'loglevel x\n',
-                    b'%n%s%n\n'):
+                    b'log lines=-1\n', b'log lines=99999999999999999999\n', b'loglevel \n',
+                    b'loglevel x\n', b'%n%s%n\n'):
         try:
             reply = ask(path, request)
         except (BrokenPipeError, ConnectionResetError):

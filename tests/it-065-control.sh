@@ -159,7 +159,10 @@ wait_for 20 no_files_left || die "left behind: $(ls "$sockets")"
 step "the log in the foreground has time and level, and as much as was asked for"
 sftfs -f "$T/www/p.sft" "$m" -o loglevel=warning >"$T/fg.out" 2>&1 &
 pid=$!
-wait_for 20 is_mounted "$m" || die "foreground mount: $(cat "$T/fg.out")"
+answers() {
+    sftfs ctl "$m" status >/dev/null 2>&1
+}
+wait_for 20 answers || die "foreground mount: $(cat "$T/fg.out")"
 expect_equal "$(sftfs ctl "$m" loglevel)" warning
 sftfs ctl "$m" loglevel info >/dev/null
 sftfs ctl "$m" unmount || die "unmount"

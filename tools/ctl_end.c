@@ -52,10 +52,8 @@ static int detach(struct ctl *c, struct err *e)
 
     if (rc && e->kind != ERR_NOT_FOUND) /* the daemon has unmounted it in the meantime */
         return rc;
-    if (end_daemon(c)) {
-        c->link.state = CONTROL_LINK_DEAD;
+    if (end_daemon(c))
         control_link_clean(&c->id, &c->link); /* it may not have come to that */
-    }
     runtime_dir_remove(c->id.mountpoint);
     return 0;
 }
