@@ -338,8 +338,14 @@ static int make_files(struct control *ctl, struct err *e)
     control_socket_name(ctl->parts.device, ctl->socket_name);
     control_state_name(ctl->parts.device, ctl->state_name);
     ctl->dir_fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    rc = ctl->dir_fd < 0 ? err_sys(e, "%s", base) : bind_socket(ctl, base, e);
-    return rc ? rc : write_state(ctl, e);
+    if (ctl->dir_fd < 0)
+        return err_sys(e, "%s", base);
+    control_dir_lock(ctl->dir_fd);
+    rc = bind_socket(ctl, base, e);
+    if (!rc)
+        rc = write_state(ctl, e);
+    control_dir_unlock(ctl->dir_fd);
+    return rc;
 }
 
 /* Unless another mount has taken the names over. */
@@ -347,12 +353,15 @@ static void remove_files(struct control *ctl)
 {
     struct stat st;
 
-    if (ctl->dir_fd < 0 || !ctl->socket_inode ||
-        fstatat(ctl->dir_fd, ctl->socket_name, &st, AT_SYMLINK_NOFOLLOW) ||
-        st.st_ino != ctl->socket_inode)
+    if (ctl->dir_fd < 0 || !ctl->socket_inode)
         return;
-    (void)unlinkat(ctl->dir_fd, ctl->state_name, 0);
-    (void)unlinkat(ctl->dir_fd, ctl->socket_name, 0);
+    control_dir_lock(ctl->dir_fd);
+    if (!fstatat(ctl->dir_fd, ctl->socket_name, &st, AT_SYMLINK_NOFOLLOW) &&
+        st.st_ino == ctl->socket_inode) {
+        (void)unlinkat(ctl->dir_fd, ctl->state_name, 0);
+        (void)unlinkat(ctl->dir_fd, ctl->socket_name, 0);
+    }
+    control_dir_unlock(ctl->dir_fd);
 }
 
 static void release(struct control *ctl)

@@ -161,14 +161,16 @@ void control_link_clean(const struct mount_identity *id, const struct control_li
 
     if (link->dir_fd < 0)
         return;
+    control_dir_lock(link->dir_fd);
     control_socket_name(id->device, name);
     enum control_link_state state = try_socket(link->dir_fd, name, id->uid, &now);
     control_link_close(&now);
-    if (state != CONTROL_LINK_DEAD && state != CONTROL_LINK_ABSENT)
-        return;
-    (void)unlinkat(link->dir_fd, name, 0);
-    control_state_name(id->device, name);
-    (void)unlinkat(link->dir_fd, name, 0);
+    if (state == CONTROL_LINK_DEAD || state == CONTROL_LINK_ABSENT) {
+        (void)unlinkat(link->dir_fd, name, 0);
+        control_state_name(id->device, name);
+        (void)unlinkat(link->dir_fd, name, 0);
+    }
+    control_dir_unlock(link->dir_fd);
 }
 
 /* ---- asking ---- */

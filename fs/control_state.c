@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -31,6 +32,19 @@ void control_socket_name(const char *device, char out[CONTROL_NAME_SIZE])
 void control_state_name(const char *device, char out[CONTROL_NAME_SIZE])
 {
     name_of(device, ".state", out);
+}
+
+void control_dir_lock(int dir_fd)
+{
+    enum { TRIES = 200, STEP_MS = 5 };
+
+    for (int i = 0; i < TRIES && flock(dir_fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK; i++)
+        (void)poll(NULL, 0, STEP_MS);
+}
+
+void control_dir_unlock(int dir_fd)
+{
+    (void)flock(dir_fd, LOCK_UN);
 }
 
 /* ---- processes ---- */

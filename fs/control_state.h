@@ -27,6 +27,14 @@ struct control_process {
     char boot[40];    /* which start of the machine */
 };
 
+/*
+ * Keeps other processes of ours from changing the files in DIR_FD: a daemon that ends and one that
+ * begins may have the same names, and be there at the same time. Waits for a second at most, and goes on
+ * without then. Give it back with control_dir_unlock().
+ */
+void control_dir_lock(int dir_fd);
+void control_dir_unlock(int dir_fd);
+
 /* What is known of PID now; false when there is no such process. */
 bool control_process_of(pid_t pid, struct control_process *out);
 
