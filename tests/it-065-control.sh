@@ -141,6 +141,20 @@ wait $follower || die "log --follow: exit status $?"
 wait $holder || die "held clients: exit status $?"
 no_files_left || die "left behind: $(ls "$sockets")"
 
+step "one mount after the other, with the same device number: none takes the next one's socket away"
+n=0
+while [ $n -lt 60 ]; do
+    mount_package "$T/www/p.sft" "$m"
+    expect_equal "$(sftfs ctl "$m" loglevel)" info
+    umount "$m" || die "umount in round $n"
+    n=$((n + 1))
+done
+no_daemon() {
+    [ -z "$(daemons)" ]
+}
+wait_for 20 no_daemon || die "daemons are left: $(daemons)"
+no_files_left || die "left behind: $(ls "$sockets")"
+
 step "a package called ctl"
 cp "$T/www/p.sft" "$T/ctl"
 (cd "$T" && sftfs ./ctl mnt) || die "mounting ./ctl"
