@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who goes first: LOW reads of a URL stand back behind others. For tests/it-025-http-order.sh:
+ * Who goes first: LOW reads of a URL stand back behind others. For tests/it-028-http-order.sh:
  *
  *     http-order URL CA_FILE MAX_CONNECTIONS SEED
  *

@@ -34,7 +34,7 @@ EXTRA_DIST += \
 	tests/it-022-http-apache.sh \
 	tests/it-023-http-retry.sh \
 	tests/it-024-http-sigv4.sh \
-	tests/it-025-http-order.sh \
+	tests/it-028-http-order.sh \
 	tests/it-026-http-caches.sh \
 	tests/it-027-http-faults.sh \
 	tests/it-025-http-mirrors.sh \
