@@ -250,8 +250,8 @@ static void mount_setup_refuses_mirrors_that_cannot_be_used(void)
     static const char *const bad[] = {
         "mirror=", "mirror", "mirror=rtsp://a/b", "mirror=ftp://me:secret@a/b",
         "mirror=http://me:secret@host/a.sft", "mirror=http:///x", "offline=1",
-        "mirror=/1,mirror=/2,mirror=/3,mirror=/4,mirror=/5,mirror=/6,mirror=/7,mirror=/8,mirror=/9,"
-        "mirror=/10,mirror=/11,mirror=/12,mirror=/13,mirror=/14,mirror=/15",
+        ("mirror=/1,mirror=/2,mirror=/3,mirror=/4,mirror=/5,mirror=/6,mirror=/7,mirror=/8,mirror=/9,"
+         "mirror=/10,mirror=/11,mirror=/12,mirror=/13,mirror=/14,mirror=/15"),
     };
     struct mount_setup s;
     struct err e;
