@@ -22,7 +22,7 @@ PY
 pack "$src" "$T/www/p.sft" --block-size 64 --level 1
 start_nginx "$T/www"
 m=$T/mnt
-mount_package "$URL/p.sft" "$m" -o "overlay=$T/ov"
+mount_package "$URL/p.sft" "$m" -o "overlay=$T/ov,autoload=never,fetch_ahead=0"
 
 # at_most N BYTES TEXT: since the mark
 at_most() {
@@ -137,7 +137,7 @@ ended() {
 }
 
 step "killing a writer that waits for the rest of a unit: it ends at once and has written nothing"
-mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o "io_timeout=120,overlay=$T/ov2"
+mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o "io_timeout=120,overlay=$T/ov2,autoload=never,fetch_ahead=0,cache_dir=none"
 touch "$T/www/stall"
 begin write "$m/waits" 100 10
 kill -KILL "$doer"
@@ -160,7 +160,7 @@ PY
 
 step "a reader of changed and unchanged bytes, killed"
 unmount "$m"
-mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o "io_timeout=120,overlay=$T/ov2"
+mount_package "http://127.0.0.1:$(cat "$T/port")/p.sft" "$m" -o "io_timeout=120,overlay=$T/ov2,autoload=never,fetch_ahead=0,cache_dir=none"
 dd if=/dev/zero of="$m/mixed" bs=4096 seek=3 count=3 conv=notrunc 2>"$T/dd" || die "cannot write"
 touch "$T/www/stall"
 begin read "$m/mixed" 0 100000
