@@ -78,24 +78,30 @@ static bool read_stat(pid_t pid, char *state, uint64_t *started)
     return sscanf(p, "%" SCNu64, started) == 1;
 }
 
-bool control_process_of(pid_t pid, struct control_process *out)
+/* Also of one that has ended, as long as its parent has not taken note. */
+static bool identify(pid_t pid, struct control_process *out, char *state)
 {
-    char state;
-
     *out = (struct control_process){ .pid = pid };
-    if (pid <= 0 || !read_stat(pid, &state, &out->started) || state == 'Z' || state == 'X' ||
+    if (pid <= 0 || !read_stat(pid, state, &out->started) ||
         !read_text("/proc/sys/kernel/random/boot_id", out->boot, sizeof out->boot))
         return false;
     out->boot[strcspn(out->boot, "\n")] = '\0';
     return true;
 }
 
-static bool is_same(const struct control_process *p)
+bool control_process_of(pid_t pid, struct control_process *out)
+{
+    char state;
+
+    return identify(pid, out, &state) && state != 'Z' && state != 'X';
+}
+
+/* Whether the process that has the number of P is P; *state is then how its first thread is. */
+static bool is_same(const struct control_process *p, char *state)
 {
     struct control_process now;
 
-    return control_process_of(p->pid, &now) && now.started == p->started &&
-           !strcmp(now.boot, p->boot);
+    return identify(p->pid, &now, state) && now.started == p->started && !strcmp(now.boot, p->boot);
 }
 
 static bool runs_as(pid_t pid, uid_t uid)
@@ -109,10 +115,9 @@ static bool runs_as(pid_t pid, uid_t uid)
 
 bool control_process_lives(const struct control_process *p, uid_t uid, bool *stopped)
 {
-    uint64_t started;
-    char state = '?';
+    char state;
 
-    if (!is_same(p) || !runs_as(p->pid, uid) || !read_stat(p->pid, &state, &started))
+    if (!is_same(p, &state) || state == 'Z' || state == 'X' || !runs_as(p->pid, uid))
         return false;
     if (stopped)
         *stopped = state == 'T' || state == 't';
@@ -157,12 +162,15 @@ bool control_process_wait(const struct control_process *p, int timeout_ms)
     enum { STEP_MS = 20 };
     auto_close int fd = open_process(p->pid);
     struct pollfd ended = { .fd = fd, .events = POLLIN };
+    char state;
 
-    if (!is_same(p))
+    if (!is_same(p, &state))
         return true;
+    /* Ready when the last thread is gone. The first one may have ended, and look like all of it,
+     * while others still hold the socket. */
     if (fd >= 0)
         return poll(&ended, 1, timeout_ms) > 0;
-    for (; is_same(p); timeout_ms -= STEP_MS) {
+    for (; is_same(p, &state) && state != 'Z' && state != 'X'; timeout_ms -= STEP_MS) {
         if (timeout_ms <= 0)
             return false;
         (void)poll(NULL, 0, STEP_MS);

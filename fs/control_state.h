@@ -28,9 +28,9 @@ struct control_process {
 };
 
 /*
- * Keeps other processes of ours from changing the files in DIR_FD: a daemon that ends and one that
- * begins may have the same names, and be there at the same time. Waits for a second at most, and goes on
- * without then. Give it back with control_dir_unlock().
+ * Keeps other processes of ours from changing the files in DIR_FD: a daemon that ends and one
+ * that begins may have the same names, and be there at the same time. Waits for a second at
+ * most, and goes on without then. Give it back with control_dir_unlock().
  */
 void control_dir_lock(int dir_fd);
 void control_dir_unlock(int dir_fd);

@@ -338,9 +338,9 @@ static void start_control(struct vfs *v)
         log_warning(FS_LOG, "no control socket: %s", e.text);
 }
 
-/* libfuse takes a connection that was aborted for one that is unmounted, and leaves the mount. What is
- * at its place may also be the next mount already, even with the same device number: that one is not
- * dead. */
+/* libfuse takes a connection that was aborted for one that is unmounted, and leaves the mount.
+ * What is at its place may also be the next mount already, even with the same device number:
+ * that one is not dead. */
 static void unmount_aborted(const struct vfs *v)
 {
     struct err e = { 0 };

@@ -48,10 +48,9 @@ void read_reply_failure(struct vfs *v, fuse_req_t req, uint32_t index, const cha
     fuse_reply_err(req, EIO);
 }
 
-/* A program has been given SPAN. Reading to the end of a file is what the pusher wants to know of. */
+/* Reading to the end of a file is what the pusher wants to know of. */
 static void note_read(struct vfs *v, uint32_t index, const struct read_span *span)
 {
-    counter_add(&v->counters.read_bytes, span->len);
     if (span->off + span->len == package_node(v->package, index)->size)
         push_after_read(v->pusher, index);
 }
@@ -64,6 +63,7 @@ static void on_done(struct vfs *v, fuse_req_t req, void *arg, int status, const 
     if (status < 0) {
         read_reply_failure(v, req, w->index, "read", e);
     } else {
+        counter_add(&v->counters.read_bytes, len); /* first: who has the bytes may look */
         fuse_reply_buf(req, (const char *)buf, len);
         if (w->one_block)
             push_after_miss(v->pusher, w->index, w->span.off, w->span.len);
@@ -91,7 +91,7 @@ static bool reply_from_memory(struct vfs *v, fuse_req_t req, const struct piece 
 {
     struct engine_pin pins[READ_PIECES_USUAL];
     struct iovec iov[READ_PIECES_USUAL];
-    size_t n = 0;
+    size_t n = 0, len = 0;
 
     if (count > READ_PIECES_USUAL)
         return false;
@@ -103,9 +103,12 @@ static bool reply_from_memory(struct vfs *v, fuse_req_t req, const struct piece 
             void *out;
         } data = { .in = pins[n].data + pieces[n].from };
         iov[n] = (struct iovec){ .iov_base = data.out, .iov_len = pieces[n].len };
+        len += pieces[n].len;
     }
-    if (n == count)
+    if (n == count) {
+        counter_add(&v->counters.read_bytes, len);
         fuse_reply_iov(req, iov, (int)count);
+    }
     for (size_t i = 0; i < n; i++)
         engine_unpin(v->engine, &pins[i]);
     return n == count;

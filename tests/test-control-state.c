@@ -5,6 +5,7 @@
 #include "fs/control_state.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -146,9 +147,44 @@ static void process_that_is_stopped_can_be_ended(void)
     CU_ASSERT(control_process_kill(&child, getuid(), NULL) < 0);
 }
 
+static void *outlive_the_first_thread(void *arg)
+{
+    char c;
+
+    (void)!read(*(int *)arg, &c, 1); /* until the test lets go */
+    _exit(0);
+}
+
+static void process_has_not_ended_with_its_first_thread(void)
+{
+    struct control_process child, now;
+    int channel[2], status;
+
+    CU_ASSERT_EQUAL_FATAL(pipe(channel), 0);
+    pid_t pid = fork();
+    if (!pid) {
+        pthread_t thread;
+        (void)close(channel[1]);
+        if (pthread_create(&thread, NULL, outlive_the_first_thread, &channel[0]))
+            _exit(1);
+        pthread_exit(NULL);
+    }
+    CU_ASSERT_FATAL(pid > 0);
+    (void)close(channel[0]);
+    CU_ASSERT_TRUE(control_process_of(pid, &child) || child.started);
+    while (control_process_of(pid, &now)) /* ends: the first thread does */
+        (void)usleep(1000);
+    CU_ASSERT_FALSE(control_process_wait(&child, 1));
+    (void)close(channel[1]);
+    CU_ASSERT_TRUE(control_process_wait(&child, 60000));
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT_TRUE(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
 UNIT_MAIN("control-state",
           TEST(names_follow_the_device),
           TEST(state_is_read_back),
           TEST(state_of_others_and_odd_files_are_refused),
           TEST(process_is_known_by_its_start),
-          TEST(process_that_is_stopped_can_be_ended))
+          TEST(process_that_is_stopped_can_be_ended),
+          TEST(process_has_not_ended_with_its_first_thread))

@@ -88,8 +88,10 @@ enum exitcode ctl_unmount(struct ctl *c)
         return ctl_error(c, &e);
     /* What uses the overlay or the mount point next should not meet the daemon that is just
      * ending. */
-    if (!c->lazy && c->link.process.pid)
-        (void)control_process_wait(&c->link.process, END_MS);
+    const struct control_process *p = &c->link.process;
+    if (!c->lazy && p->pid && !control_process_wait(p, END_MS))
+        report_note(&c->report, "note: unmounted; its daemon, process %ld, is still ending",
+                    (long)p->pid);
     runtime_dir_remove(c->id.mountpoint);
     return done(c);
 }
