@@ -265,6 +265,24 @@ PY
     unmount "$m"
 done
 
+# Cut, and then made longer than it was cut to: what was cut off must not come back from the package.
+for point in $(not_reached | grep '^limit-'); do
+    rm -rf "$T/overlay"
+    SFTFS_CRASH_POINT=$point
+    export SFTFS_CRASH_POINT
+    mount_package "$T/one.sft" "$m" -o "overlay=$T/overlay,umask=022"
+    unset SFTFS_CRASH_POINT
+    truncate -s 9000 "$m/written" && truncate -s 30000 "$m/written" 2>/dev/null
+    sh "$SFTFS_SRC/tests/remount.sh" recover "$m"
+    mount_package "$T/one.sft" "$m" -o "overlay=$T/overlay,umask=022"
+    python3 - "$T/one/written" "$m/written" <<'PY' || die "$point: neither cut nor longer"
+import sys
+old, now = (open(name, 'rb').read() for name in sys.argv[1:])
+sys.exit(now not in (old[:9000], old[:9000] + bytes(21000)))
+PY
+    unmount "$m"
+done
+
 step "what was written before a restart of the system"
 if not_reached | grep -qx map-states-judged; then
     rm -rf "$T/overlay"
