@@ -77,3 +77,14 @@ bool ahead_note(struct ahead *a, uint32_t first, uint32_t count, struct block_ru
     s->next = next;
     return (known || count >= SURE_STEP || spend_credit(a)) && advance(a, s, out);
 }
+
+void ahead_correct(struct ahead *a, const struct block_run *run, uint32_t end)
+{
+    for (size_t i = 0; i < AHEAD_STREAMS; i++) {
+        struct ahead_stream *s = &a->streams[i];
+        if (s->used && s->end == run->first + run->count) { /* and has not moved on meanwhile */
+            s->end = end > s->next ? end : s->next;
+            return;
+        }
+    }
+}

@@ -41,4 +41,8 @@ void ahead_init(struct ahead *a, uint32_t window_min, uint32_t window_max);
  * reach beyond the last block there is) should be fetched now. */
 bool ahead_note(struct ahead *a, uint32_t first, uint32_t count, struct block_run *out);
 
+/* RUN, which ahead_note() returned, was or will be fetched up to block END only, or even up to END:
+ * because there was no room for more, or because that makes a better request. */
+void ahead_correct(struct ahead *a, const struct block_run *run, uint32_t end);
+
 #endif

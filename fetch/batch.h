@@ -33,7 +33,7 @@ struct batch {
     /* Remote. */
     struct source_read io;    /* io.buf is of engine.transit */
     uint64_t stamp;           /* engine.clock when it was made */
-    bool low;                 /* engine.lock; not for demand */
+    enum read_rank rank;      /* engine.lock */
     bool cancelled;           /* engine.lock; nobody wants it any more */
     struct batch *prev, *next;    /* engine.lock; engine.reading */
     struct batch *cancel_next;    /* of the thread that cancels */

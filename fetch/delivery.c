@@ -9,6 +9,7 @@
 #include "fetch/http_url.h"
 #include "fetch/open.h"
 #include "fetch/origin.h"
+#include "src/codec.h"
 #include "src/container.h"
 #include "src/log.h"
 
@@ -189,6 +190,25 @@ static int open_online(const struct delivery_options *o, struct delivery *d, str
     return rc;
 }
 
+/* Blocks that came with the metadata need not be fetched. */
+static void keep_blocks(struct delivery *d, const struct metadata *metadata)
+{
+    const struct package_info *info = package_info(d->package);
+    struct codec_context *codec;
+
+    if (codec_context_new(&codec))
+        return;
+    for (uint32_t i = 0; i < info->block_count; i++) {
+        const struct block *b = package_block(d->package, i);
+        if (b->offset > metadata->len || b->stored_len > metadata->len - b->offset)
+            break;
+        const uint8_t *stored = metadata->bytes + b->offset;
+        if (!cache_holds(d->cache, i) && !package_check_block(d->package, i, stored, codec, NULL))
+            cache_store(d->cache, i, stored);
+    }
+    codec_context_free(codec);
+}
+
 /* Everything about the cache that can go wrong leaves the mount without one. */
 static void open_cache(const struct delivery_options *o, struct delivery *d,
                        const struct metadata *metadata)
@@ -198,6 +218,8 @@ static void open_cache(const struct delivery_options *o, struct delivery *d,
 
     if (!rc && !cache_has_metadata(d->cache) && metadata->len)
         rc = cache_put_metadata(d->cache, 0, metadata->bytes, metadata->len, &e);
+    if (!rc)
+        keep_blocks(d, metadata);
     for (size_t i = 0; !rc && i < o->location_count; i++)
         rc = cache_remember(d->cache, o->locations[i], &e);
     if (rc)

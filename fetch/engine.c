@@ -17,6 +17,7 @@
 
 #define MEMORY_DEFAULT (48u * 1024u * 1024u)
 #define MEMORY_MIN     (8u * 1024u * 1024u)
+#define REQUEST_MAX    (ENGINE_SLICE + STORED_LEN_MAX)
 #define REPLIES_MIN    (2u * 1024u * 1024u)  /* one reply of the largest size */
 #define TRANSIT_MIN    (2u * 1024u * 1024u)
 #define DECODERS_MAX   8u
@@ -44,8 +45,8 @@ static int fill_options(struct engine *en, const struct engine_options *o, struc
     }
     if (en->o.decoders > DECODERS_MAX)
         en->o.decoders = DECODERS_MAX;
-    if (!en->o.max_request || en->o.max_request > ENGINE_SLICE)
-        en->o.max_request = ENGINE_SLICE;
+    if (!en->o.max_request || en->o.max_request > REQUEST_MAX)
+        en->o.max_request = REQUEST_MAX;
     if (!en->o.merge_gap)
         en->o.merge_gap = 16 * 1024;
     if (!en->o.max_reads)
@@ -62,7 +63,7 @@ static int make_shares(struct engine *en)
 {
     uint32_t block_size = en->info->block_size;
     uint64_t replies = max_u64(en->o.memory / 8, REPLIES_MIN);
-    uint64_t transit = max_u64(en->o.memory / (en->immediate ? 8 : 6), TRANSIT_MIN);
+    uint64_t transit = max_u64(en->o.memory / (en->immediate ? 8 : 4), TRANSIT_MIN);
     uint64_t frame_count = min_u64((en->o.memory - replies - transit) / block_size,
                                    max_u64(en->info->block_count, 1));
     struct decoders_options d = { .block_size = block_size };
@@ -304,6 +305,23 @@ uint32_t engine_prefetch(struct engine *en, uint32_t first, uint32_t count,
     return block > first ? block - first : 0;
 }
 
+/* The end of blocks [first, first + count), or, when they are as many as a slice has or more, that of
+ * the slice in which they end: what is to be fetched is not cut where no request would be. */
+static uint32_t slice_end(const struct engine *en, uint32_t first, uint32_t count)
+{
+    uint32_t blocks = en->info->block_count;
+    uint32_t end = (uint32_t)min_u64((uint64_t)first + count, blocks);
+
+    if (end <= first)
+        return end;
+    uint64_t slice = package_block(en->package, end - 1)->offset / ENGINE_SLICE;
+    if (slice == package_block(en->package, first)->offset / ENGINE_SLICE)
+        return end;
+    while (end < blocks && package_block(en->package, end)->offset / ENGINE_SLICE == slice)
+        end++;
+    return end;
+}
+
 void engine_note_use(struct engine *en, uint32_t first, uint32_t count)
 {
     struct block_run run;
@@ -312,8 +330,15 @@ void engine_note_use(struct engine *en, uint32_t first, uint32_t count)
         return;
     bool more = ahead_note(&en->ahead, first, count, &run);
     pthread_mutex_unlock(&en->ahead_lock);
-    if (more)
-        (void)engine_prefetch(en, run.first, run.count, ENGINE_READAHEAD);
+    if (!more)
+        return;
+    uint32_t end = slice_end(en, run.first, run.count);
+    uint32_t done = engine_prefetch(en, run.first, end - run.first, ENGINE_READAHEAD);
+    if (run.first + done == run.first + run.count)
+        return;
+    pthread_mutex_lock(&en->ahead_lock);
+    ahead_correct(&en->ahead, &run, run.first + done);
+    pthread_mutex_unlock(&en->ahead_lock);
 }
 
 /* --- blocking reads -------------------------------------------------------------------------- */

@@ -34,14 +34,16 @@ struct engine_options {
     uint32_t max_request;     /* stored bytes one source read may span; 0 = ENGINE_SLICE */
     uint32_t merge_gap;       /* unwanted stored bytes worth reading between two; 0 = 16 KiB */
     unsigned max_reads;       /* source reads under way at once; 0 = 8 */
-    unsigned max_low_reads;   /* of these, not for demand; 0 = 2 */
+    unsigned max_low_reads;   /* of these, ahead of readers in order, and again as many otherwise not
+                                 for demand; 0 = 2 */
     uint32_t readahead;       /* decoded bytes to fetch ahead of a reader in order at the most; 0 =
                                  none; of no use with an immediate source */
     struct cache *cache;      /* of the package, or NULL; borrowed. Not for an immediate source */
 };
 
-/* No source read has blocks that begin in different slices of this size of the container. */
-#define ENGINE_SLICE (2u * 1024u * 1024u)
+/* No source read has blocks that begin in different slices of this size of the container. All blocks
+ * of a slice, the last one reaching beyond it, fit into one read of 2 MiB. */
+#define ENGINE_SLICE (2u * 1024u * 1024u - STORED_LEN_MAX)
 
 struct engine_stats {
     uint64_t hits, misses;       /* blocks asked for */

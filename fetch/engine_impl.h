@@ -29,6 +29,14 @@
 
 struct batch;
 
+/* What a source read is for. */
+enum read_rank {
+    READ_DEMAND, /* somebody waits */
+    READ_AHEAD,  /* a reader in order, who soon will */
+    READ_LOW,    /* launch set, background */
+    READ_RANKS
+};
+
 struct engine {
     const struct package *package;
     const struct package_info *info;
@@ -52,7 +60,7 @@ struct engine {
     uint64_t clock;        /* lock; counts events, orders waiting by age */
     struct batch *reading; /* lock; source reads under way */
     unsigned reads;        /* lock; how many */
-    unsigned low_reads;    /* lock; of these, not for demand */
+    unsigned ranks[READ_RANKS]; /* lock; of these, by rank */
     unsigned callbacks;    /* lock; source reads whose completion has not returned */
     bool dispatching;      /* lock; a thread is in scheduler_dispatch() */
     bool stopping;         /* lock */

@@ -403,7 +403,7 @@ void read_promote(struct origin *o, struct origin_read *r)
 {
     if (!(r->flags & SOURCE_READ_LOW))
         return;
-    r->flags &= ~(unsigned)SOURCE_READ_LOW;
+    r->flags &= ~(unsigned)(SOURCE_READ_LOW | SOURCE_READ_AHEAD);
     if (r->state != READ_ASKED || r->blocking)
         return;
     r->limit_ms += origin_now_ms() - r->asked_ms; /* its time may begin to run only now */

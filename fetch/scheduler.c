@@ -78,15 +78,21 @@ struct selection {
     struct flight *upper[BATCH_BLOCKS_MAX / 2]; /* the chosen one and after it */
 };
 
+static enum read_rank rank_of(enum engine_priority prio)
+{
+    if (prio == ENGINE_DEMAND)
+        return READ_DEMAND;
+    return prio == ENGINE_READAHEAD ? READ_AHEAD : READ_LOW;
+}
+
 /* The record to serve next, or NULL. Needs en->lock. */
 static struct flight *choose(const struct engine *en)
 {
     if (en->queues[ENGINE_DEMAND].head)
         return en->queues[ENGINE_DEMAND].head;
-    if (!en->immediate && en->low_reads >= en->o.max_low_reads)
-        return NULL;
     for (unsigned prio = ENGINE_DEMAND + 1; prio < ENGINE_PRIORITIES; prio++)
-        if (en->queues[prio].head)
+        if (en->queues[prio].head &&
+            (en->immediate || en->ranks[rank_of(prio)] < en->o.max_low_reads))
             return en->queues[prio].head;
     return NULL;
 }
@@ -162,7 +168,10 @@ static void read_over(struct batch *b, int status, const struct err *e);
 
 static unsigned read_flags(const struct batch *b, const struct flight *chosen)
 {
-    return (b->low ? SOURCE_READ_LOW : 0) | (chosen->tries ? SOURCE_READ_FRESH : 0) |
+    static const unsigned flags[READ_RANKS] = { [READ_AHEAD] = SOURCE_READ_LOW | SOURCE_READ_AHEAD,
+                                                [READ_LOW] = SOURCE_READ_LOW };
+
+    return flags[b->rank] | (chosen->tries ? SOURCE_READ_FRESH : 0) |
            (chosen->tries > 1 ? SOURCE_READ_ELSEWHERE : 0);
 }
 
@@ -197,7 +206,7 @@ static struct batch *next_read(struct engine *en, struct flight **victim)
     select_neighbours(en, chosen, chosen->tries ? 0 : en->o.max_request,
                       chosen->tries ? 1 : BATCH_BLOCKS_MAX, &s);
     int rc = buffers_take(&en->transit, (size_t)(s.end - s.begin), &buf);
-    if (rc == -EAGAIN && s.before + s.after > 1) {
+    if (rc == -EAGAIN && s.before + s.after > 1 && (chosen->prio == ENGINE_DEMAND || !en->reads)) {
         select_neighbours(en, chosen, 0, 1, &s); /* alone, then */
         rc = buffers_take(&en->transit, (size_t)(s.end - s.begin), &buf);
     }
@@ -213,7 +222,7 @@ static struct batch *next_read(struct engine *en, struct flight **victim)
         }
         return NULL;
     }
-    b->low = chosen->prio != ENGINE_DEMAND;
+    b->rank = rank_of(chosen->prio);
     b->stamp = en->clock++;
     b->io = (struct source_read){ .offset = s.begin, .len = (size_t)(s.end - s.begin), .buf = buf,
                                   .flags = read_flags(b, chosen), .place = chosen->place,
@@ -226,7 +235,7 @@ static struct batch *next_read(struct engine *en, struct flight **victim)
         b->next->prev = b;
     en->reading = b;
     en->reads++;
-    en->low_reads += b->low;
+    en->ranks[b->rank]++;
     en->callbacks++;
     return b;
 }
@@ -438,8 +447,8 @@ static void read_over(struct batch *b, int status, const struct err *e)
     if (b->next)
         b->next->prev = b->prev;
     en->reads--;
-    en->low_reads -= b->low;
-    bool low = b->low;
+    en->ranks[b->rank]--;
+    bool awaited = b->rank == READ_DEMAND;
     uint32_t arrived = atomic_load(&b->ready);
     for (uint32_t i = arrived; i < b->count; i++)
         b->entries[i].flight->batch = NULL;
@@ -454,7 +463,7 @@ static void read_over(struct batch *b, int status, const struct err *e)
         batch_fail(b, arrived, status, e);
         /* A read that was over its deadline had been waited for less long than what was queued
          * before it began: nobody waits for two deadlines. */
-        if (e->kind == ERR_TIMEOUT && !low) {
+        if (e->kind == ERR_TIMEOUT && awaited) {
             scheduler_fail_queued(en, b->stamp, status, e);
             request_fail_unadmitted(en, b->stamp, status, e);
         }
@@ -511,10 +520,11 @@ void scheduler_promote(struct engine *en, struct flight *f, struct batch **promo
 {
     struct batch *b = f->batch;
 
-    if (!b || !b->low)
+    if (!b || b->rank == READ_DEMAND)
         return;
-    b->low = false;
-    en->low_reads--;
+    en->ranks[b->rank]--;
+    b->rank = READ_DEMAND;
+    en->ranks[b->rank]++;
     job_get(&b->job);
     b->promote_next = *promote;
     *promote = b;
@@ -530,7 +540,7 @@ void scheduler_promote_reads(struct engine *en, struct batch *promote)
         pthread_mutex_lock(&b->cancel_lock);
         b->inside = true;
         if (!b->started)
-            b->io.flags &= ~(unsigned)SOURCE_READ_LOW;
+            b->io.flags &= ~(unsigned)(SOURCE_READ_LOW | SOURCE_READ_AHEAD);
         else if (!b->returned)
             source_promote(en->source, &b->io);
         leave_source(b);

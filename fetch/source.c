@@ -43,7 +43,7 @@ static struct source_options with_defaults(const struct source_options *o)
     if (!full.low_speed_seconds)
         full.low_speed_seconds = 15;
     if (!full.max_connections)
-        full.max_connections = 4;
+        full.max_connections = 6;
     if (!full.user_agent)
         full.user_agent = "sftfs/" PACKAGE_VERSION;
     return full;

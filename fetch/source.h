@@ -34,6 +34,8 @@ enum source_read_flag {
     SOURCE_READ_FRESH = 1u << 1,     /* caches on the way are asked not to answer from what they have */
     SOURCE_READ_ELSEWHERE = 1u << 2, /* not from place PLACE, where there are several */
     SOURCE_READ_ONCE = 1u << 3,      /* there is another place: fail at once rather than try again */
+    SOURCE_READ_AHEAD = 1u << 4,     /* with LOW: somebody soon will wait. Other LOW reads stand back for
+                                      * it; it does not, but leaves to others what they need to begin */
 };
 
 struct source_read {
@@ -80,7 +82,7 @@ struct source_options {
     unsigned connect_timeout_ms; /* 0 = 10,000 */
     unsigned low_speed_bytes;    /* slower than this many bytes a second … 0 = 1,024 */
     unsigned low_speed_seconds;  /* … for this long fails the attempt; 0 = 15 */
-    unsigned max_connections;    /* to one host; 0 = 4 */
+    unsigned max_connections;    /* to one host; 0 = 6 */
     const char *user_agent;      /* NULL = sftfs/VERSION */
     const char *ca_file;         /* PEM bundle instead of the system's */
     const char *client_cert;     /* PEM */
@@ -147,7 +149,7 @@ void source_start(struct source *s, struct source_read *read);
  * blocks. The caller must know that DONE has not been called yet. */
 void source_cancel(struct source *s, struct source_read *read);
 
-/* Somebody waits for READ now: ends SOURCE_READ_LOW. Same rule as for source_cancel(); never blocks. */
+/* Somebody waits for READ now: ends LOW and AHEAD. Same rule as for source_cancel(); never blocks. */
 void source_promote(struct source *s, struct source_read *read);
 
 /* Blocking convenience for opening and for tools. */

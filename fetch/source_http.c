@@ -154,7 +154,7 @@ static int copy_options(struct http_settings *to, const struct source_options *o
     to->connect_timeout_ms = or_default(o->connect_timeout_ms, 10000);
     to->low_speed_bytes = or_default(o->low_speed_bytes, 1024);
     to->low_speed_seconds = or_default(o->low_speed_seconds, 15);
-    to->max_connections = (unsigned)min_u64(or_default(o->max_connections, 4), 64);
+    to->max_connections = (unsigned)min_u64(or_default(o->max_connections, 6), 64);
     const char *agent = o->user_agent ? o->user_agent : "sftfs/" PACKAGE_VERSION;
     if ((r = parse_auth(o->auth, to->url, &to->auth, e)) ||
         (r = copy_text(agent, &to->user_agent, e)) || (r = copy_text(o->proxy, &to->proxy, e)) ||

@@ -10,7 +10,7 @@
  *
  *   source_http.c           options, opening, the source's operations
  *   source_http_loop.c      the I/O thread: queue, deadlines, cancelling, trying again
- *   source_http_order.c     whose turn it is: ordinary reads first, LOW ones stand back
+ *   source_http_order.c     whose turn it is: demand first, LOW reads stand back
  *   source_http_lane.c      connections of their own for LOW reads beside HTTP/2
  *   source_http_transfer.c  one attempt: curl handle, checking the reply, its outcome
  */
@@ -26,7 +26,10 @@
 #include "fetch/source.h"
 #include "fetch/timers.h"
 
-/* Where a request is; all but the last have a list for LOW reads and one for the others. */
+/* How urgent a read is; promotion makes it the first. */
+enum http_rank { HTTP_DEMAND, HTTP_AHEAD, HTTP_LOW, HTTP_RANKS };
+
+/* Where a request is; all but the last have a list for each rank. */
 enum http_state {
     HTTP_WAITING, /* for its turn */
     HTTP_RUNNING, /* at curl's, perhaps paused */
@@ -49,7 +52,8 @@ struct http_request {
     bool opening;                         /* the first one, which learns what the object is */
     bool once;                            /* SOURCE_READ_ONCE */
     bool fresh;                           /* SOURCE_READ_FRESH */
-    bool low;                             /* SOURCE_READ_LOW, and not promoted */
+    enum http_rank rank;
+    bool foreseen;                        /* has been HTTP_LOW */
 
     enum http_state state;
     struct http_list *list;               /* NULL while resting */
@@ -131,7 +135,7 @@ struct http_source {
     CURL **idle;                   /* I/O thread: configured handles for the next requests */
     size_t idle_count;
     struct http_request *oldest, *youngest; /* I/O thread: all that are not done */
-    struct http_list waiting[2], running[2]; /* I/O thread; [true]: the LOW ones */
+    struct http_list waiting[HTTP_RANKS], running[HTTP_RANKS]; /* I/O thread */
     struct timers timers;          /* I/O thread */
     struct http_lane lane;         /* I/O thread */
     bool low_stands_back;          /* I/O thread: body bytes of LOW reads are not taken now */

@@ -46,13 +46,15 @@ static struct http_request *new_request(struct http_source *s, struct source_rea
     q->read = read;
     q->source = s;
     q->opening = opening;
-    q->low = (read->flags & SOURCE_READ_LOW) != 0;
+    if (read->flags & SOURCE_READ_LOW)
+        q->rank = read->flags & SOURCE_READ_AHEAD ? HTTP_AHEAD : HTTP_LOW;
+    q->foreseen = q->rank == HTTP_LOW;
     q->fresh = (read->flags & SOURCE_READ_FRESH) != 0;
     q->once = (read->flags & SOURCE_READ_ONCE) != 0;
     q->len = read->len;
     q->span_ms = read->timeout_ms ? read->timeout_ms : s->settings.io_timeout_ms;
     q->left_ms = q->span_ms;
-    q->ticking = !q->low;
+    q->ticking = q->rank == HTTP_DEMAND;
     return q;
 }
 
@@ -354,8 +356,8 @@ static void tell_progress(const struct http_list *l)
  * before. */
 static void do_progress(struct http_source *s)
 {
-    tell_progress(&s->running[true]);
-    tell_progress(&s->running[false]);
+    for (unsigned rank = 0; rank < HTTP_RANKS; rank++)
+        tell_progress(&s->running[rank]);
 }
 
 static void do_completions(CURLM *multi)

@@ -117,7 +117,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
         q->discarded += len;
         return q->discarded <= ERROR_PAGE_MAX ? len : 0;
     }
-    if (q->low && q->source->low_stands_back) {
+    if (q->rank == HTTP_LOW && q->source->low_stands_back) {
         http_order_paused(q);
         return CURL_WRITEFUNC_PAUSE; /* these bytes come once more */
     }
@@ -246,7 +246,7 @@ static CURL *take_handle(struct http_source *s, CURLcode *rc)
 /* In a lane of its own, which is spared where there is no HTTP/2. */
 static bool own_lane(const struct http_request *q)
 {
-    return q->low && q->source->speaks_http2 && q->source->settings.max_connections > 1;
+    return q->rank == HTTP_LOW && q->source->speaks_http2 && q->source->settings.max_connections > 1;
 }
 
 static CURLcode set_request(CURL *easy, struct http_request *q)

@@ -21,8 +21,9 @@
 #include "src/err.h"
 #include "src/package.h"
 
-/* What to read first from an unknown object: enough for most packages' whole metadata. */
-#define CONTAINER_HEAD_BYTES (256u * 1024u)
+/* What to read first from an unknown object: enough for most packages' whole metadata, since a second
+ * request takes as long over most networks as the second half of this one. */
+#define CONTAINER_HEAD_BYTES (512u * 1024u)
 
 struct byte_range {
     uint64_t offset;

@@ -199,6 +199,59 @@ static void low_reads_stand_still(void)
     end_source(s, 3 * 400000 + 3 * LARGE);
 }
 
+static void reads_ahead_do_not_stand_still(void)
+{
+    struct source *s = begin_source("AHEAD reads go on beside another one, LOW ones stand still for them");
+    struct job low, ahead, other;
+
+    begin(s, &low, SOURCE_READ_LOW, 0, LARGE, 0);
+    pthread_mutex_lock(&lock);
+    wait_bytes(&low, 0);
+    pthread_mutex_unlock(&lock);
+    begin(s, &ahead, SOURCE_READ_LOW | SOURCE_READ_AHEAD, 0, LARGE, 0);
+    pthread_mutex_lock(&lock);
+    wait_bytes(&ahead, 0); /* with two connections or fewer, when LOW is done */
+    size_t told = low.told;
+    wait_bytes(&ahead, LARGE / 4);
+    check(low.done || told == low.told, "no byte of a LOW read came meanwhile");
+    check(!ahead.done, "the server sends slowly enough for this test");
+    pthread_mutex_unlock(&lock);
+    begin(s, &other, 0, 0, LARGE, 0);
+    pthread_mutex_lock(&lock);
+    wait_bytes(&other, 0);
+    told = ahead.told;
+    if (options.max_connections > 1)
+        wait_bytes(&ahead, told);
+    check(options.max_connections == 1 || !other.done, "the AHEAD read goes on beside another one");
+    pthread_mutex_unlock(&lock);
+    end(&other, ERR_NONE);
+    end(&ahead, ERR_NONE);
+    end(&low, ERR_NONE);
+    end_source(s, 3 * LARGE);
+}
+
+static void nobody_stands_back_for_a_promoted_read(void)
+{
+    struct source *s = begin_source("LOW reads go on beside one that has been promoted");
+    struct job low[2];
+
+    for (size_t i = 0; i < 2; i++)
+        begin(s, &low[i], SOURCE_READ_LOW, 0, LARGE, 0);
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < 2; i++)
+        wait_bytes(&low[i], 0);
+    pthread_mutex_unlock(&lock);
+    tell(&low[0], source_promote);
+    pthread_mutex_lock(&lock);
+    size_t told = low[1].told;
+    wait_bytes(&low[1], told);
+    check(options.max_connections < 4 || !low[0].done, "it does not wait for the other one's end");
+    pthread_mutex_unlock(&lock);
+    end(&low[0], ERR_NONE);
+    end(&low[1], ERR_NONE);
+    end_source(s, 2 * LARGE);
+}
+
 static void low_reads_leave_room(void)
 {
     struct source *s = begin_source("LOW reads have half of the connections at most");
@@ -335,6 +388,8 @@ static void any_order_ends(void)
     struct source *s = begin_source("reads, promotions and cancellations in any order");
     static struct job jobs[MANY];
     static bool used[MANY], cancelled[MANY];
+    static const unsigned flags[] = { 0, SOURCE_READ_LOW, SOURCE_READ_LOW,
+                                      SOURCE_READ_LOW | SOURCE_READ_AHEAD };
 
     for (unsigned step = 0; step < STEPS; step++) {
         size_t i = any(MANY);
@@ -348,7 +403,7 @@ static void any_order_ends(void)
             used[i] = cancelled[i] = false;
         } else {
             size_t len = any(8) ? 1 + any(60000) : 1 + any(300000);
-            begin(s, &jobs[i], any(3) ? SOURCE_READ_LOW : 0, any(LARGE - 300000), len, 0);
+            begin(s, &jobs[i], flags[any(4)], any(LARGE - 300000), len, 0);
             used[i] = true;
         }
     }
@@ -372,6 +427,8 @@ int main(int argc, char **argv)
         .low_speed_seconds = 1,
     };
     low_reads_stand_still();
+    reads_ahead_do_not_stand_still();
+    nobody_stands_back_for_a_promoted_read();
     low_reads_leave_room();
     promoted_reads_go_first();
     paused_reads_go_on_when_promoted();

@@ -118,9 +118,29 @@ static void ahead_stops_at_the_largest_number(void)
     CU_ASSERT(!ahead_note(&a, UINT32_MAX - 1, 4, &run));
 }
 
+static void ahead_goes_on_from_where_the_caller_stopped(void)
+{
+    struct ahead a;
+    struct block_run run;
+
+    ahead_init(&a, 8, 64);
+    (void)ahead_note(&a, 0, 1, &run);
+    CU_ASSERT_FATAL(ahead_note(&a, 1, 1, &run));
+    ahead_correct(&a, &run, run.first + 3); /* less than was wanted */
+    CU_ASSERT_FATAL(ahead_note(&a, 2, 2, &run) || ahead_note(&a, 4, 1, &run));
+    CU_ASSERT_EQUAL(run.first, 5);
+    ahead_correct(&a, &run, run.first + run.count + 30); /* more */
+    uint32_t end = run.first + run.count + 30;
+    while (!ahead_note(&a, run.first, 1, &run))
+        run.first++;
+    CU_ASSERT_EQUAL(run.first, end);
+    ahead_correct(&a, &(struct block_run){ 10000, 5 }, 10000); /* a stream that is gone */
+}
+
 UNIT_MAIN("ahead", TEST(ahead_is_silent_at_the_first_step),
           TEST(ahead_begins_small_and_doubles_while_it_is_used),
           TEST(ahead_believes_a_long_step_at_once), TEST(ahead_forgives_small_jumps),
           TEST(ahead_lets_jumps_alone), TEST(ahead_follows_several_readers),
           TEST(ahead_believes_beginnings_after_long_reading),
-          TEST(ahead_stops_at_the_largest_number))
+          TEST(ahead_stops_at_the_largest_number),
+          TEST(ahead_goes_on_from_where_the_caller_stopped))

@@ -18,7 +18,7 @@ static struct made_sft small_package(void)
 /* A package whose metadata is larger than the head: many names that do not compress. */
 static struct made_sft large_package(void)
 {
-    enum { COUNT = 3000, NAME = 201 };
+    enum { COUNT = 6000, NAME = 201 };
     struct made_sft made;
     struct make_entry *entries = calloc(COUNT, sizeof *entries);
     char *names = calloc(COUNT, NAME);
@@ -78,7 +78,7 @@ static void container_reads_a_large_package_with_two_ranges(void)
     struct made_sft made = large_package();
     struct package *p;
     CU_ASSERT_EQUAL(feed_all(&made, SIZE_MAX, &p), 2);
-    CU_ASSERT_EQUAL(package_info(p)->node_count, 3001);
+    CU_ASSERT_EQUAL(package_info(p)->node_count, 6001);
     package_free(p);
     free(made.data);
 }

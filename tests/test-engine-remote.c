@@ -102,6 +102,22 @@ static void engine_has_its_reads_ahead_stand_back_until_they_are_wanted(void)
     rig_down(&r);
 }
 
+static void engine_fetches_ahead_of_a_reader_beside_the_launch_set(void)
+{
+    struct rig r;
+
+    rig_up(&r, pack_new(400, 65536, CODEC_NONE, 0), FAKE_MANUAL,
+           &(struct engine_options){ .max_request = 4 * 65536, .max_low_reads = 1 });
+    engine_prefetch(r.engine, 0, 40, ENGINE_LAUNCH);
+    CU_ASSERT_EQUAL(fake_pending(&r.source), 1);
+    engine_prefetch(r.engine, 200, 40, ENGINE_READAHEAD);
+    CU_ASSERT_EQUAL(fake_pending(&r.source), 2); /* each has its own places */
+    CU_ASSERT_EQUAL(r.source.log[1].flags, SOURCE_READ_LOW | SOURCE_READ_AHEAD);
+    while (fake_pending(&r.source))
+        fake_complete(&r.source, 0, ERR_NONE);
+    rig_down(&r);
+}
+
 static void engine_takes_another_read_ahead_for_one_that_was_promoted(void)
 {
     struct rig r;
@@ -255,6 +271,7 @@ UNIT_MAIN("engine-remote", TEST(engine_decodes_what_has_arrived_before_the_rest)
           TEST(engine_keeps_what_had_arrived_when_the_rest_fails),
           TEST(engine_cancels_a_read_of_which_a_part_has_arrived),
           TEST(engine_has_its_reads_ahead_stand_back_until_they_are_wanted),
+          TEST(engine_fetches_ahead_of_a_reader_beside_the_launch_set),
           TEST(engine_takes_another_read_ahead_for_one_that_was_promoted),
           TEST(engine_merges_within_slices), TEST(engine_reads_no_byte_between_for_reads_ahead),
           TEST(engine_heals_a_block_that_came_wrong_once),

@@ -31,7 +31,7 @@ static struct made_sft make_tree(void)
 /* Metadata larger than the head: many names that do not compress. */
 static struct made_sft make_large(void)
 {
-    enum { COUNT = 3000, NAME = 201 };
+    enum { COUNT = 6000, NAME = 201 };
     static char names[COUNT][NAME];
     static struct make_entry entries[COUNT];
     struct made_sft made;

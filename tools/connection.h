@@ -38,7 +38,7 @@
       "Give up an attempt at a read, and make another one, when less than BYTES a second have "    \
       "come for SECONDS. Default: 1024:15.")                                                      \
     X(MAX_CONNECTIONS, "max-connections", "max_connections", "N",                                 \
-      "Connections to one server at a time. Default: 4.")                                         \
+      "Connections to one server at a time. Default: 6.")                                         \
     X(UNC_MAP, "unc-map", "unc_map", "MAP",                                                       \
       "Where file shares and drives are found: pairs such as \\\\server\\share=/mnt/share or "    \
       "Q:=/mnt/q, separated by semicolons.")                                                      \
