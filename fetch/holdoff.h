@@ -2,7 +2,7 @@
 /*
  * How long a place that failed is left alone: 1 s after the first failure, twice as long after each
  * further one in a row, up to 2 minutes; 10 minutes, when it has another object than the one wanted
- * or is of a kind that is not supported. Each of them up to a quarter longer or shorter by chance,
+ * while others may have the right one, or is of a kind that is not supported. Each of them up to a quarter longer or shorter by chance,
  * so that many clients of a server that comes back do not all come back at one moment. Pure: no
  * clock, no random numbers.
  */

@@ -17,8 +17,9 @@
  *
  * Sameness. The first place that was opened says which object it is: by its size and its first
  * 4 KiB, which in a package hold the checksum of all that describes its blocks. A place that
- * has another object is refused, which the log says, and is not asked again for ten minutes. One
- * whose object changes is opened anew and judged by the same rule.
+ * has another object is refused, which the log says, and is not asked again for ten minutes, or, when
+ * all the others are refused, too, for as long as one that fails. One whose object changes is opened
+ * anew and judged by the same rule.
  *
  * Places but the first that answers are opened when they are needed. What may block (opening, and
  * reading from a file or share) is done in threads that can be given up (fetch/errand.h), so that

@@ -231,13 +231,28 @@ static int compare_object(const struct origin *o, const struct site *t, const st
                    site_name(o, t), what);
 }
 
+/* Whether every other place is refused, too. */
+static bool is_last_resort(const struct origin *o, const struct site *t)
+{
+    for (size_t i = 0; i < o->settings->count; i++)
+        if (&o->sites[i] != t && !o->sites[i].refused)
+            return false;
+    return true;
+}
+
+/* With nowhere else to go, the place is looked at as soon as one that fails otherwise: the old object
+ * may have been put back. */
 static void refuse(struct origin *o, struct site *t, const struct err *e)
 {
-    uint32_t wait = o->settings->holdoff_refused_ms;
+    const struct origin_settings *s = o->settings;
+
     t->failures++;
     t->error = *e;
     t->refused = true;
-    hold_off(o, t, wait, wait);
+    if (is_last_resort(o, t))
+        hold_off(o, t, s->holdoff_first_ms, s->holdoff_most_ms);
+    else
+        hold_off(o, t, s->holdoff_refused_ms, s->holdoff_refused_ms);
     if (may_say(o)) {
         t->said_failed = true;
         log_warning("origin", "place has another object and is not used place=%s error=\"%s\"",

@@ -317,6 +317,28 @@ static void origin_of_one_place_accepts_the_same_object_back(void)
     source_close(s);
 }
 
+static void origin_of_one_place_looks_soon_whether_the_object_is_back(void)
+{
+    struct origin_options o;
+    struct source *s;
+
+    fake_reset();
+    fake_options(&o, 1, SHORT_MS);
+    o.holdoff_refused_ms = LONG_MS;
+    CU_ASSERT_EQUAL_FATAL(origin_open(&o, 0, &s, NULL), 0);
+    FAKE_SET(A, object, 1);
+    FAKE_SET(A, reading, FAKE_FAILS);
+    FAKE_SET(A, kind, ERR_OBJECT_CHANGED);
+    fake_read_fails(s, ERR_OBJECT_CHANGED);
+    FAKE_POLL(state(s, A) == ORIGIN_PLACE_REFUSED);
+    FAKE_SET(A, reading, FAKE_WORKS);
+    fake_read_fails(s, ERR_OBJECT_CHANGED);
+    FAKE_SET(A, object, 0);
+    FAKE_POLL(state(s, A) == ORIGIN_PLACE_READY);
+    CU_ASSERT(fake_reads(s, 500, 500, 0));
+    source_close(s);
+}
+
 /* --- none at all ---------------------------------------------------------------------------- */
 
 static void origin_says_once_that_it_is_disconnected_and_once_that_it_is_back(void)
@@ -680,6 +702,7 @@ UNIT_MAIN("origin places", TEST(origin_leaves_a_place_alone_that_failed),
           TEST(origin_tries_others_when_the_object_of_one_changes),
           TEST(origin_says_what_to_do_when_no_place_has_the_old_object),
           TEST(origin_of_one_place_accepts_the_same_object_back),
+          TEST(origin_of_one_place_looks_soon_whether_the_object_is_back),
           TEST(origin_says_once_that_it_is_disconnected_and_once_that_it_is_back),
           TEST(origin_when_offline_fails_all_reads_and_asks_nobody),
           TEST(origin_opens_offline_without_any_contact),
