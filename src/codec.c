@@ -19,14 +19,32 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "src/package.h"
+
 struct codec_context {
     ZSTD_DCtx *zstd_in;
     ZSTD_CCtx *zstd_out;
     struct libdeflate_decompressor *zlib_in;
     struct libdeflate_compressor *zlib_out;
     int zlib_level; /* what zlib_out was made for */
-    EVP_MD *sha256;
+    EVP_MD *md[DIGEST_COUNT]; /* the first one always, the others when needed */
     EVP_MD_CTX *digest;
+    uint8_t *closed; /* DEFLATE_CLOSED_MAX bytes, when needed */
+    uint8_t *spare;  /* BLOCK_SIZE_MAX bytes, when needed */
+};
+
+#define DEFLATE_CLOSED_MAX (STORED_LEN_MAX + sizeof deflate_end)
+
+/* An empty last block: what ends a ZIP entry, and can follow any part of one that was flushed. */
+static const uint8_t deflate_end[] = { 0x03, 0x00 };
+
+static const struct {
+    const char *name;
+    size_t len;
+} digests[DIGEST_COUNT] = {
+    [DIGEST_SHA256] = { "SHA256", 32 },
+    [DIGEST_SHA384] = { "SHA384", 48 },
+    [DIGEST_SHA512] = { "SHA512", 64 },
 };
 
 static const struct {
@@ -37,6 +55,7 @@ static const struct {
     [CODEC_ZLIB] = { "zlib", 1, 12, 9 },
     [CODEC_BZIP2] = { "bzip2", 1, 9, 9 },
     [CODEC_ZSTD] = { "zstd", 1, 22, 15 },
+    [CODEC_DEFLATE] = { "deflate", 0, 0, 0 },
 };
 
 struct codec_dictionary {
@@ -51,9 +70,9 @@ int codec_context_new(struct codec_context **out)
 
     if (!ctx)
         return -ENOMEM;
-    ctx->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    ctx->md[DIGEST_SHA256] = EVP_MD_fetch(NULL, digests[DIGEST_SHA256].name, NULL);
     ctx->digest = EVP_MD_CTX_new();
-    if (!ctx->sha256 || !ctx->digest) {
+    if (!ctx->md[DIGEST_SHA256] || !ctx->digest) {
         codec_context_free(ctx);
         return -ENOMEM;
     }
@@ -70,7 +89,10 @@ void codec_context_free(struct codec_context *ctx)
     libdeflate_free_decompressor(ctx->zlib_in);
     libdeflate_free_compressor(ctx->zlib_out);
     EVP_MD_CTX_free(ctx->digest);
-    EVP_MD_free(ctx->sha256);
+    for (unsigned i = 0; i < DIGEST_COUNT; i++)
+        EVP_MD_free(ctx->md[i]);
+    free(ctx->closed);
+    free(ctx->spare);
     free(ctx);
 }
 
@@ -81,7 +103,7 @@ const char *codec_name(unsigned codec)
 
 int codec_parse(const char *name, enum codec *out)
 {
-    for (unsigned i = 0; i < CODEC_COUNT; i++)
+    for (unsigned i = 0; i <= CODEC_SFT_LAST; i++)
         if (!strcmp(name, codecs[i].name)) {
             *out = (enum codec)i;
             return 0;
@@ -131,6 +153,40 @@ static int decode_zlib(struct codec_context *ctx, const uint8_t *in, size_t in_l
                        out_len);
     if (used != in_len)
         return err_set(e, ERR_BLOCK_DECODE, "%zu bytes follow the zlib data", in_len - used);
+    return 0;
+}
+
+/* The library wants a whole stream. */
+static int decode_deflate(struct codec_context *ctx, const uint8_t *in, size_t in_len, uint8_t *out,
+                          size_t out_len, struct err *e)
+{
+    size_t used, made;
+
+    if (in_len > STORED_LEN_MAX)
+        return err_set(e, ERR_BLOCK_DECODE, "%zu bytes are too many for one block", in_len);
+    if (!ctx->zlib_in)
+        ctx->zlib_in = libdeflate_alloc_decompressor();
+    if (!ctx->closed)
+        ctx->closed = malloc(DEFLATE_CLOSED_MAX);
+    if (!ctx->zlib_in || !ctx->closed)
+        return err_nomem(e);
+    memcpy(ctx->closed, in, in_len);
+    memcpy(ctx->closed + in_len, deflate_end, sizeof deflate_end);
+    switch (libdeflate_deflate_decompress_ex(ctx->zlib_in, ctx->closed, in_len + sizeof deflate_end,
+                                             out, out_len, &used, &made)) {
+    case LIBDEFLATE_SUCCESS:
+        break;
+    case LIBDEFLATE_INSUFFICIENT_SPACE:
+        return err_set(e, ERR_BLOCK_DECODE, "deflate data is longer than %zu bytes", out_len);
+    default:
+        return err_set(e, ERR_BLOCK_DECODE, "invalid deflate data");
+    }
+    if (made != out_len)
+        return err_set(e, ERR_BLOCK_DECODE, "deflate data gives %zu bytes instead of %zu", made,
+                       out_len);
+    /* The end mark of the entry may be counted to its last block, or not. */
+    if (used < in_len && in_len - used > sizeof deflate_end)
+        return err_set(e, ERR_BLOCK_DECODE, "%zu bytes follow the deflate data", in_len - used);
     return 0;
 }
 
@@ -229,6 +285,8 @@ int codec_decode(struct codec_context *ctx, enum codec codec, const uint8_t *in,
         return decode_bzip2(in, in_len, out, out_len, e);
     case CODEC_ZSTD:
         return decode_zstd(ctx, NULL, in, in_len, out, out_len, e);
+    case CODEC_DEFLATE:
+        return decode_deflate(ctx, in, in_len, out, out_len, e);
     case CODEC_COUNT:
         break;
     }
@@ -385,8 +443,33 @@ int codec_sha256(struct codec_context *ctx, const void *data, size_t len, uint8_
 {
     if (!ctx)
         return EVP_Q_digest(NULL, "SHA256", NULL, data, len, out, NULL) ? 0 : -EIO;
-    if (!EVP_DigestInit_ex(ctx->digest, ctx->sha256, NULL) ||
+    return codec_digest(ctx, DIGEST_SHA256, data, len, out);
+}
+
+size_t digest_len(enum digest digest)
+{
+    return digests[digest].len;
+}
+
+const char *digest_name(enum digest digest)
+{
+    return digests[digest].name;
+}
+
+int codec_digest(struct codec_context *ctx, enum digest digest, const void *data, size_t len,
+                 uint8_t *out)
+{
+    if (!ctx->md[digest])
+        ctx->md[digest] = EVP_MD_fetch(NULL, digests[digest].name, NULL);
+    if (!ctx->md[digest] || !EVP_DigestInit_ex(ctx->digest, ctx->md[digest], NULL) ||
         !EVP_DigestUpdate(ctx->digest, data, len) || !EVP_DigestFinal_ex(ctx->digest, out, NULL))
         return -EIO;
     return 0;
+}
+
+uint8_t *codec_spare(struct codec_context *ctx)
+{
+    if (!ctx->spare)
+        ctx->spare = malloc(BLOCK_SIZE_MAX);
+    return ctx->spare;
 }

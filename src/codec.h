@@ -13,26 +13,32 @@
 #include "src/compiler.h"
 #include "src/err.h"
 
-enum codec { /* values are part of the SFT layout */
-    CODEC_NONE = 0,
+enum codec {
+    CODEC_NONE = 0, /* up to CODEC_SFT_LAST: values are part of the SFT layout */
     CODEC_ZLIB = 1,
     CODEC_BZIP2 = 2,
     CODEC_ZSTD = 3,
+    CODEC_SFT_LAST = CODEC_ZSTD,
+    CODEC_DEFLATE = 4, /* a part of a ZIP entry: begins without history, may lack the end mark */
     CODEC_COUNT
 };
+
+enum digest { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_COUNT };
+
+#define DIGEST_MAX 64u /* bytes of the longest */
 
 struct codec_context;
 
 int codec_context_new(struct codec_context **out) must_check; /* 0 or -ENOMEM */
 void codec_context_free(struct codec_context *ctx);           /* NULL is fine */
 
-/* "none", "zlib", "bzip2", "zstd"; NULL for an unknown value. */
+/* "none", "zlib", "bzip2", "zstd", "deflate"; NULL for an unknown value. */
 const char *codec_name(unsigned codec);
 
-/* 0 and *out, or -EINVAL. */
+/* One that an SFT can have. 0 and *out, or -EINVAL. */
 int codec_parse(const char *name, enum codec *out) must_check;
 
-/* Range and default of the compression level; all 0 for CODEC_NONE. */
+/* Range and default of the compression level; all 0 where nothing is encoded (none, deflate). */
 void codec_levels(enum codec codec, int *min, int *max, int *normal);
 
 /*
@@ -80,6 +86,19 @@ int codec_decode_with(struct codec_context *ctx, const struct codec_dictionary *
                       struct err *e) must_check;
 long codec_encode_with(struct codec_context *ctx, const struct codec_dictionary *d,
                        const uint8_t *in, size_t in_len, uint8_t *out, struct err *e) must_check;
+
+/* Bytes of a digest; its name as OpenSSL and people write it ("SHA256"). */
+size_t digest_len(enum digest digest);
+const char *digest_name(enum digest digest);
+
+/* Digest of a buffer into OUT (digest_len() bytes), without allocating after the first one of its kind.
+ * 0 or -EIO. */
+int codec_digest(struct codec_context *ctx, enum digest digest, const void *data, size_t len,
+                 uint8_t *out) must_check;
+
+/* Memory of CTX for BLOCK_SIZE_MAX decoded bytes, overwritten by whoever uses it next; NULL without
+ * memory. */
+uint8_t *codec_spare(struct codec_context *ctx);
 
 /* SHA-256 of a buffer; with a context (CTX may be NULL) it does not allocate. 0 or -EIO. */
 int codec_sha256(struct codec_context *ctx, const void *data, size_t len, uint8_t out[32])

@@ -220,7 +220,25 @@ void package_block_part(const struct package *p, uint32_t file, uint64_t off, ui
     *len = min_u64(stop, first + (block + p->info.block_size - p->extents[i].from)) - *start;
 }
 
-int package_check_block(const struct package *p, uint32_t index, const uint8_t *stored,
+static int compare_hash(const struct block *b, uint32_t index, const uint8_t *hash, struct err *e)
+{
+    char want[2 * BLOCK_HASH_SIZE + 1], have[2 * BLOCK_HASH_SIZE + 1];
+
+    if (!memcmp(hash, b->hash, BLOCK_HASH_SIZE))
+        return 0;
+    for (size_t i = 0; i < BLOCK_HASH_SIZE; i++) {
+        static const char hex[] = "0123456789abcdef";
+        want[2 * i] = hex[b->hash[i] >> 4];
+        want[2 * i + 1] = hex[b->hash[i] & 15];
+        have[2 * i] = hex[hash[i] >> 4];
+        have[2 * i + 1] = hex[hash[i] & 15];
+    }
+    want[2 * BLOCK_HASH_SIZE] = have[2 * BLOCK_HASH_SIZE] = '\0';
+    return err_at(e, ERR_BLOCK_HASH, NULL, b->offset, "block %u: hash is %s instead of %s", index,
+                  have, want);
+}
+
+static int check_stored(const struct package *p, uint32_t index, const uint8_t *stored,
                         struct codec_context *ctx, struct err *e)
 {
     const struct block *b = &p->blocks[index];
@@ -228,39 +246,58 @@ int package_check_block(const struct package *p, uint32_t index, const uint8_t *
 
     if (codec_sha256(ctx, stored, b->stored_len, hash))
         return err_nomem(e);
-    if (memcmp(hash, b->hash, BLOCK_HASH_SIZE)) {
-        char want[2 * BLOCK_HASH_SIZE + 1], have[2 * BLOCK_HASH_SIZE + 1];
-        for (size_t i = 0; i < BLOCK_HASH_SIZE; i++) {
-            static const char hex[] = "0123456789abcdef";
-            want[2 * i] = hex[b->hash[i] >> 4];
-            want[2 * i + 1] = hex[b->hash[i] & 15];
-            have[2 * i] = hex[hash[i] >> 4];
-            have[2 * i + 1] = hex[hash[i] & 15];
-        }
-        want[2 * BLOCK_HASH_SIZE] = have[2 * BLOCK_HASH_SIZE] = '\0';
-        return err_at(e, ERR_BLOCK_HASH, NULL, b->offset, "block %u: hash is %s instead of %s",
-                      index, have, want);
-    }
-    return 0;
+    return compare_hash(b, index, hash, e);
 }
 
-int package_decode_block(const struct package *p, uint32_t index, const uint8_t *stored,
-                         struct codec_context *ctx, uint8_t *out, struct err *e)
+static int decode(const struct package *p, uint32_t index, const uint8_t *stored,
+                  struct codec_context *ctx, uint8_t *out, struct err *e)
 {
     const struct block *b = &p->blocks[index];
-    int rc = package_check_block(p, index, stored, ctx, e);
+    int rc = p->dictionary && b->codec == CODEC_ZSTD
+                 ? codec_decode_with(ctx, p->dictionary, stored, b->stored_len, out, b->len, e)
+                 : codec_decode(ctx, b->codec, stored, b->stored_len, out, b->len, e);
 
-    if (rc)
-        return rc;
-    rc = p->dictionary && b->codec == CODEC_ZSTD
-             ? codec_decode_with(ctx, p->dictionary, stored, b->stored_len, out, b->len, e)
-             : codec_decode(ctx, b->codec, stored, b->stored_len, out, b->len, e);
     if (rc) {
         err_wrap(e, "block %u", index);
         if (e)
             e->offset = b->offset;
     }
     return rc;
+}
+
+/* Bytes that do not even decode are as wrong as those with another hash, and may be right elsewhere. */
+static int decode_and_check(const struct package *p, uint32_t index, const uint8_t *stored,
+                            struct codec_context *ctx, uint8_t *out, struct err *e)
+{
+    const struct block *b = &p->blocks[index];
+    uint8_t hash[DIGEST_MAX];
+    int rc = decode(p, index, stored, ctx, out, e);
+
+    if (rc && e && e->kind == ERR_BLOCK_DECODE)
+        e->kind = ERR_BLOCK_HASH;
+    if (rc)
+        return rc;
+    if (codec_digest(ctx, p->info.digest, out, b->len, hash))
+        return err_nomem(e);
+    return compare_hash(b, index, hash, e);
+}
+
+int package_check_block(const struct package *p, uint32_t index, const uint8_t *stored,
+                        struct codec_context *ctx, struct err *e)
+{
+    if (p->info.block_hash == BLOCK_HASH_STORED)
+        return check_stored(p, index, stored, ctx, e);
+    uint8_t *spare = codec_spare(ctx);
+    return spare ? decode_and_check(p, index, stored, ctx, spare, e) : err_nomem(e);
+}
+
+int package_decode_block(const struct package *p, uint32_t index, const uint8_t *stored,
+                         struct codec_context *ctx, uint8_t *out, struct err *e)
+{
+    if (p->info.block_hash == BLOCK_HASH_DECODED)
+        return decode_and_check(p, index, stored, ctx, out, e);
+    int rc = check_stored(p, index, stored, ctx, e);
+    return rc ? rc : decode(p, index, stored, ctx, out, e);
 }
 
 const uint8_t *package_dictionary(const struct package *p, size_t *len)

@@ -73,10 +73,16 @@ struct block {
     uint32_t stored_len; /* may exceed LEN in foreign containers; at most STORED_LEN_MAX */
     uint32_t len;        /* decoded bytes, 1 .. block size */
     uint8_t codec;       /* enum codec */
-    uint8_t hash[BLOCK_HASH_SIZE];
+    uint8_t hash[BLOCK_HASH_SIZE]; /* its first bytes; see info.block_hash */
 };
 
 #define STORED_LEN_MAX (2 * BLOCK_SIZE_MAX)
+
+/* What the hash of a block covers. */
+enum block_hash {
+    BLOCK_HASH_STORED,  /* SHA-256 of the stored form */
+    BLOCK_HASH_DECODED, /* of the decoded bytes: info.digest */
+};
 
 /* A piece of a file inside one block. */
 struct piece {
@@ -106,6 +112,8 @@ struct package_info {
     uint32_t version_number;
     uint32_t block_size;      /* bytes: 4096, 16384, 32768 or 65536 */
     uint8_t codec;            /* default codec, enum codec */
+    uint8_t block_hash;       /* enum block_hash */
+    uint8_t digest;           /* enum digest (src/codec.h), of BLOCK_HASH_DECODED */
     bool case_sensitive;      /* names that differ only in case may stand side by side */
     bool has_dos_attributes;  /* some node is NODE_HIDDEN or NODE_SYSTEM */
     uint32_t node_count;      /* at least 1, the root */
@@ -180,7 +188,8 @@ const uint8_t *package_dictionary(const struct package *p, size_t *len);
 int package_decode_block(const struct package *p, uint32_t index, const uint8_t *stored,
                          struct codec_context *ctx, uint8_t *out, struct err *e) must_check;
 
-/* The first half of that: whether the stored form has its hash. 0 or ERR_BLOCK_HASH. */
+/* Whether the stored form is the right one, without giving the bytes: faster where the hash covers the
+ * stored form, else no faster. 0, ERR_BLOCK_HASH or ERR_BLOCK_DECODE. */
 int package_check_block(const struct package *p, uint32_t index, const uint8_t *stored,
                         struct codec_context *ctx, struct err *e) must_check;
 

@@ -172,6 +172,8 @@ int package_builder_set_info(struct package_builder *b, const struct package_inf
         return err_set(e, ERR_CORRUPT, "block size is %u", size);
     if (info->codec >= CODEC_COUNT)
         return err_set(e, ERR_UNSUPPORTED, "unknown codec %u", info->codec);
+    if (info->block_hash > BLOCK_HASH_DECODED || info->digest >= DIGEST_COUNT)
+        return err_set(e, ERR_UNSUPPORTED, "unknown hash");
     if (info->container_bytes > INT64_MAX)
         return err_set(e, ERR_LIMIT, "package of more than 2^63 bytes");
     if (info->metadata_bytes > info->container_bytes)
@@ -190,6 +192,8 @@ int package_builder_set_info(struct package_builder *b, const struct package_inf
         .version_number = info->version_number,
         .block_size = info->block_size,
         .codec = info->codec,
+        .block_hash = info->block_hash,
+        .digest = info->digest,
         .case_sensitive = info->case_sensitive,
         .metadata_bytes = info->metadata_bytes,
         .container_bytes = info->container_bytes,

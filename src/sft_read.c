@@ -208,7 +208,7 @@ static int load(struct sft_parse *s, unsigned index, struct sft_payload *out, st
 
     if (out->data)
         return err_at(e, ERR_CORRUPT, sec->tag, 0, "section %s occurs twice", sec->tag);
-    if (sec->codec >= CODEC_COUNT)
+    if (sec->codec > CODEC_SFT_LAST)
         return err_at(e, ERR_UNSUPPORTED, sec->tag, 0, "section %s is in unknown codec %u",
                       sec->tag, sec->codec);
     if (sec->codec == CODEC_NONE) {

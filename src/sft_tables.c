@@ -29,7 +29,7 @@ static int read_prop(struct sft_parse *s, struct err *e)
         return err_at(e, ERR_CORRUPT, tag, 0,
                       "block size %" PRIu32 " is none of 4096, 16384, 32768 and 65536",
                       p->block_size);
-    if (p->codec >= CODEC_COUNT)
+    if (p->codec > CODEC_SFT_LAST)
         return err_at(e, ERR_UNSUPPORTED, tag, 4, "unknown codec %u", p->codec);
     if (p->flags & ~SFT_PROP_CASE_SENSITIVE)
         return err_at(e, ERR_UNSUPPORTED, tag, 6, "unknown property flags 0x%x", p->flags);
@@ -148,6 +148,9 @@ static int add_blocks(struct sft_parse *s, struct err *e)
         if (!hash)
             return err_at(e, ERR_CORRUPT, SFT_TAG_INDX, 0, "no hash for block %" PRIu32, i);
         memcpy(b.hash, hash, BLOCK_HASH_SIZE);
+        if (b.codec > CODEC_SFT_LAST)
+            return err_at(e, ERR_UNSUPPORTED, SFT_TAG_INDX, SFT_TABLE_HEAD_SIZE,
+                          "block %" PRIu32 ": unknown codec %u", i, b.codec);
         if (add_overflows(offset, (uint64_t)b.stored_len, &offset) ||
             offset > s->smff.container_bytes)
             return err_at(e, ERR_CORRUPT, SFT_TAG_INDX, SFT_TABLE_HEAD_SIZE + UINT64_C(4) * i,

@@ -347,6 +347,11 @@ static void payload_fields(struct table *t)
     };
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         set_field(t, raw, &fields[i]);
+
+    struct edit ed = edit_of(t, raw); /* a codec that only other containers have */
+    put(&ed, indx_column_at(raw, SFT_INDX_CODEC), 1, CODEC_SFT_LAST + 1);
+    seal(&ed);
+    done(&ed, ERR_UNSUPPORTED, false, "INDX-codec-of-other-containers");
 }
 
 static void index_fields(struct table *t)

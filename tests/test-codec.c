@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "src/codec.h"
+#include "src/package.h"
 
 #include <zstd.h>
 
@@ -79,9 +80,9 @@ static enum err_kind decode(struct codec_context *ctx, enum codec codec, const u
 
 static void names_and_values_agree(void)
 {
-    static const char *const names[CODEC_COUNT] = { "none", "zlib", "bzip2", "zstd" };
+    static const char *const names[] = { "none", "zlib", "bzip2", "zstd" };
 
-    for (unsigned i = 0; i < CODEC_COUNT; i++) {
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
         enum codec c = CODEC_COUNT;
         CU_ASSERT_STRING_EQUAL(codec_name(i), names[i]);
         CU_ASSERT_EQUAL(codec_parse(names[i], &c), 0);
@@ -386,7 +387,73 @@ static void sha256_agrees_with_the_standard(void)
     codec_context_free(ctx);
 }
 
-UNIT_MAIN("codec", TEST(names_and_values_agree), TEST(every_level_survives_the_way_there_and_back),
+/* As in a ZIP entry between two flushes: a raw block that is not the last one, and the empty one. */
+static size_t flushed_part(const uint8_t *text, uint16_t len, uint8_t *out)
+{
+    static const uint8_t flush[] = { 0x00, 0x00, 0x00, 0xff, 0xff };
+
+    out[0] = 0;
+    out[1] = (uint8_t)len;
+    out[2] = (uint8_t)(len >> 8);
+    out[3] = (uint8_t)~out[1];
+    out[4] = (uint8_t)~out[2];
+    memcpy(out + 5, text, len);
+    memcpy(out + 5 + len, flush, sizeof flush);
+    return 5u + len + sizeof flush;
+}
+
+static void deflate_needs_no_end_mark(void)
+{
+    struct codec_context *ctx = new_context();
+    uint8_t text[LEN], stored[LEN + 32], out[LEN];
+
+    fill_text(text);
+    size_t len = flushed_part(text, LEN, stored);
+    CU_ASSERT_EQUAL(codec_decode(ctx, CODEC_DEFLATE, stored, len, out, LEN, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(out, text, LEN), 0);
+    memcpy(stored + len, "\x03\x00", 2); /* the entry's own end */
+    CU_ASSERT_EQUAL(codec_decode(ctx, CODEC_DEFLATE, stored, len + 2, out, LEN, NULL), 0);
+    memcpy(stored + len + 2, "more", 4);
+    CU_ASSERT(codec_decode(ctx, CODEC_DEFLATE, stored, len + 6, out, LEN, NULL) < 0);
+    CU_ASSERT(codec_decode(ctx, CODEC_DEFLATE, stored, len, out, LEN - 1, NULL) < 0);
+    for (size_t cut = 0; cut + sizeof "....." <= len; cut += 97)
+        CU_ASSERT(codec_decode(ctx, CODEC_DEFLATE, stored, cut, out, LEN, NULL) < 0);
+    CU_ASSERT(codec_decode(ctx, CODEC_DEFLATE, stored, STORED_LEN_MAX + 1, out, LEN, NULL) < 0);
+    codec_context_free(ctx);
+}
+
+static void deflate_is_not_for_sft(void)
+{
+    enum codec codec;
+
+    CU_ASSERT_STRING_EQUAL(codec_name(CODEC_DEFLATE), "deflate");
+    CU_ASSERT_EQUAL(codec_parse("deflate", &codec), -EINVAL);
+}
+
+static void digests_agree_with_the_standard(void)
+{
+    static const struct {
+        enum digest digest;
+        const char *begins; /* of "abc"; FIPS 180-4 */
+    } rows[] = {
+        { DIGEST_SHA256, "\xba\x78\x16\xbf" },
+        { DIGEST_SHA384, "\xcb\x00\x75\x3f" },
+        { DIGEST_SHA512, "\xdd\xaf\x35\xa1" },
+    };
+    struct codec_context *ctx = new_context();
+    uint8_t out[DIGEST_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (unsigned round = 0; round < 2; round++) {
+            CU_ASSERT_EQUAL(codec_digest(ctx, rows[i].digest, "abc", 3, out), 0);
+            CU_ASSERT_EQUAL(memcmp(out, rows[i].begins, 4), 0);
+        }
+    CU_ASSERT_EQUAL(digest_len(DIGEST_SHA384), 48);
+    codec_context_free(ctx);
+}
+
+UNIT_MAIN("codec", TEST(deflate_needs_no_end_mark), TEST(deflate_is_not_for_sft),
+          TEST(digests_agree_with_the_standard), TEST(names_and_values_agree), TEST(every_level_survives_the_way_there_and_back),
           TEST(largest_and_smallest_blocks_survive), TEST(encoding_is_deterministic),
           TEST(noise_is_not_made_larger), TEST(levels_out_of_range_are_refused),
           TEST(unknown_codecs_are_refused), TEST(raw_bytes_are_copied_when_the_length_is_right),

@@ -551,6 +551,45 @@ static void block_is_refused_when_its_hash_is_wrong(void)
     codec_context_free(ctx);
 }
 
+/* As in packages that are ZIP archives: the hash is of what the block decodes to. */
+static void block_hash_may_cover_the_decoded_bytes(void)
+{
+    static const uint8_t stored[] = "\x00\x03\x00\xfc\xffxyz"; /* deflate: three raw bytes */
+    uint8_t out[BLOCK], hash[DIGEST_MAX], other[sizeof stored - 1], garbage[] = "not deflate";
+    struct codec_context *ctx;
+
+    CU_ASSERT_EQUAL_FATAL(codec_context_new(&ctx), 0);
+    for (unsigned digest = 0; digest < DIGEST_COUNT; digest++) {
+        struct spec s = empty_spec();
+        struct err e;
+
+        CU_ASSERT_EQUAL_FATAL(codec_digest(ctx, (enum digest)digest, "xyz", 3, hash), 0);
+        s.info.block_hash = BLOCK_HASH_DECODED;
+        s.info.digest = (uint8_t)digest;
+        add_block(&s, 3);
+        s.blocks[0].stored_len = sizeof stored - 1;
+        s.info.container_bytes = s.blocks[0].offset + s.blocks[0].stored_len;
+        s.blocks[0].codec = CODEC_DEFLATE;
+        memcpy(s.blocks[0].hash, hash, BLOCK_HASH_SIZE);
+        add_item(&s, dir("", 0));
+        struct package *p = build(&s);
+        CU_ASSERT_EQUAL(package_decode_block(p, 0, stored, ctx, out, &e), 0);
+        CU_ASSERT_EQUAL(memcmp(out, "xyz", 3), 0);
+        CU_ASSERT_EQUAL(package_check_block(p, 0, stored, ctx, &e), 0);
+        memcpy(other, stored, sizeof other);
+        other[5] = 'X';
+        CU_ASSERT_EQUAL(package_decode_block(p, 0, other, ctx, out, &e), -EIO);
+        CU_ASSERT_EQUAL(e.kind, ERR_BLOCK_HASH);
+        CU_ASSERT_EQUAL(package_check_block(p, 0, other, ctx, &e), -EIO);
+        CU_ASSERT_EQUAL(e.kind, ERR_BLOCK_HASH);
+        /* Wrong bytes seldom decode, and are wrong bytes all the same. */
+        CU_ASSERT_EQUAL(package_check_block(p, 0, garbage, ctx, &e), -EIO);
+        CU_ASSERT_EQUAL(e.kind, ERR_BLOCK_HASH);
+        package_free(p);
+    }
+    codec_context_free(ctx);
+}
+
 static void block_of_right_hash_and_wrong_content_is_refused(void)
 {
     struct spec s = empty_spec();
@@ -633,6 +672,7 @@ UNIT_MAIN(
     TEST(file_ids_of_many_nodes_are_not_mixed_up),
     TEST(file_id_is_derived_from_package_and_path_otherwise),
     TEST(block_is_decoded_when_its_hash_is_right), TEST(block_is_refused_when_its_hash_is_wrong),
+    TEST(block_hash_may_cover_the_decoded_bytes),
     TEST(block_of_right_hash_and_wrong_content_is_refused),
     TEST(memory_is_about_what_the_tables_need), TEST(filetime_converts_known_times),
     TEST(filetime_survives_the_way_there_and_back), TEST(filetime_is_clamped_when_it_does_not_fit))

@@ -80,7 +80,7 @@ static int good_seeds(const char *dir)
     static const uint32_t sizes[] = { 4096, 65536 };
     int rc = 0;
 
-    for (unsigned i = 0; i < 2 * CODEC_COUNT && !rc; i++) {
+    for (unsigned i = 0; i < 2 * (CODEC_SFT_LAST + 1) && !rc; i++) {
         struct make_options o = {
             .codec = (enum codec)(i / 2),
             .block_size = sizes[i % 2],
