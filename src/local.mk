@@ -45,6 +45,8 @@ libsft_a_SOURCES = \
 	src/package_builder.h \
 	src/package_finish.c \
 	src/package_private.h \
+	src/path_tree.c \
+	src/path_tree.h \
 	src/pool.c \
 	src/pool.h \
 	src/redact.c \

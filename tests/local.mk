@@ -162,6 +162,7 @@ fs_unit_tests = \
 	tests/test-control-wire \
 	tests/test-ctl-show \
 	tests/test-mount-table \
+	tests/test-path-tree \
 	tests/test-record \
 	tests/test-stream \
 	$(NULL)
@@ -339,6 +340,10 @@ tests_test_stream_SOURCES = tests/test-stream.c tests/unit.h
 tests_test_pack_plan_CPPFLAGS = $(unit_cppflags)
 tests_test_pack_plan_LDADD = $(unit_ldadd)
 tests_test_pack_plan_SOURCES = tests/test-pack-plan.c tests/unit.h
+
+tests_test_path_tree_CPPFLAGS = $(unit_cppflags)
+tests_test_path_tree_LDADD = $(unit_ldadd)
+tests_test_path_tree_SOURCES = tests/test-path-tree.c tests/unit.h
 
 tests_test_short_name_CPPFLAGS = $(unit_cppflags)
 tests_test_short_name_LDADD = $(unit_ldadd)
