@@ -66,6 +66,10 @@ libsft_a_SOURCES = \
 	src/short_name.h \
 	src/xml.c \
 	src/xml.h \
+	src/xml_stream.c \
+	src/xml_stream.h \
+	src/xml_text.c \
+	src/xml_text.h \
 	src/xmlout.c \
 	$(NULL)
 

@@ -2,10 +2,7 @@
 /*
  * XML from outside: what libxml2 may see, and how. See xml.h.
  *
- * UTF-16 is decoded here, so that everything behind sees ASCII-compatible bytes; the declared
- * encoding is checked against a list for the same reason. libxml2 2.9 compares the attributes of
- * one element pairwise and builds the whole tag before it calls anybody, hence a look at the raw
- * bytes first. What is left is limited from its SAX callbacks.
+ * The bytes come from src/xml_text.h; what is not limited there is limited from SAX callbacks.
  */
 #include "config.h"
 
@@ -14,10 +11,10 @@
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 #include <libxml/SAX2.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "src/xml_text.h"
 
 struct guard { /* hangs on the parser context while it runs */
     size_t elements;
@@ -29,162 +26,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* --- encodings ----------------------------------------------------------------------------- */
-
-static size_t put_utf8(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        to[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        to[0] = (char)(0xc0 | c >> 6);
-        to[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        to[0] = (char)(0xe0 | c >> 12);
-        to[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        to[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    to[0] = (char)(0xf0 | c >> 18);
-    to[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    to[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    to[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
-static int utf16_to_utf8(const uint8_t *in, size_t len, bool big, char **out, size_t *out_len,
-                         struct err *e)
-{
-    if (len % 2)
-        return err_at(e, ERR_XML, NULL, len - 1, "UTF-16 document ends inside a character");
-    auto_free char *text = malloc(len / 2 * 3 + 1); /* a pair of units takes 4 bytes, one takes 3 */
-    if (!text)
-        return err_nomem(e);
-
-    size_t n = 0;
-    uint32_t high = 0;
-    for (size_t i = 0; i < len; i += 2) {
-        uint32_t u = big ? (uint32_t)in[i] << 8 | in[i + 1] : (uint32_t)in[i + 1] << 8 | in[i];
-        bool is_low = u >= 0xdc00 && u < 0xe000;
-        if (is_low != (high != 0))
-            return err_at(e, ERR_XML, NULL, i, "UTF-16 document has half a surrogate pair");
-        if (is_low) {
-            n += put_utf8(text + n, 0x10000 + ((high - 0xd800) << 10) + (u - 0xdc00));
-            high = 0;
-        } else if (u >= 0xd800 && u < 0xdc00) {
-            high = u;
-        } else {
-            n += put_utf8(text + n, u);
-        }
-    }
-    if (high)
-        return err_at(e, ERR_XML, NULL, len - 2, "UTF-16 document ends inside a surrogate pair");
-    text[n] = '\0';
-    *out = steal_ptr(&text);
-    *out_len = n;
-    return 0;
-}
-
-/* The encoding="…" of an XML declaration that starts the text, or "". */
-static void declared_encoding(const char *text, size_t len, char *out, size_t out_size)
-{
-    char head[200];
-    size_t n = len < sizeof head - 1 ? len : sizeof head - 1;
-
-    out[0] = '\0';
-    memcpy(head, text, n);
-    head[n] = '\0';
-    char *end = strstr(head, "?>");
-    if (strncmp(head, "<?xml", 5) != 0 || !end)
-        return;
-    *end = '\0';
-    char *p = strstr(head, "encoding");
-    p = p ? strpbrk(p, "\"'") : NULL;
-    size_t name_len = p ? strcspn(p + 1, "\"'") : 0;
-    if (name_len && name_len < out_size)
-        (void)snprintf(out, out_size, "%.*s", (int)name_len, p + 1);
-}
-
-static bool is_known_encoding(const char *name)
-{
-    static const char *const whole[] = { "utf-8", "utf8", "us-ascii", "ascii" };
-    static const char *const prefixes[] = { "iso-8859-", "windows-125", "cp125" };
-
-    for (size_t i = 0; i < ARRAY_LEN(whole); i++)
-        if (!strcasecmp(name, whole[i]))
-            return true;
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-        if (!strncasecmp(name, prefixes[i], strlen(prefixes[i])))
-            return true;
-    return false;
-}
-
-/*
- * Finds the encoding. *text, *text_len: what to parse; *owned: to be freed; *encoding: what libxml2
- * is to believe, NULL for what the document says.
- */
-static int decode(const uint8_t *data, size_t len, const char **text, size_t *text_len,
-                  char **owned, const char **encoding, struct err *e)
-{
-    bool le = len >= 2 && ((data[0] == 0xff && data[1] == 0xfe) || (data[0] == '<' && !data[1]));
-    bool be = len >= 2 && ((data[0] == 0xfe && data[1] == 0xff) || (!data[0] && data[1] == '<'));
-
-    *owned = NULL;
-    *encoding = "UTF-8";
-    if (len >= 4 && ((le && !data[2] && !data[3]) || (!data[0] && !data[1])))
-        return err_set(e, ERR_UNSUPPORTED, "UTF-32 documents are not supported");
-    if (le || be) {
-        size_t bom = data[0] >= 0xfe ? 2 : 0;
-        int rc = utf16_to_utf8(data + bom, len - bom, be, owned, text_len, e);
-        *text = *owned;
-        return rc;
-    }
-    if (len >= 3 && !memcmp(data, "\xef\xbb\xbf", 3)) {
-        *text = (const char *)data + 3;
-        *text_len = len - 3;
-        return 0;
-    }
-    *text = (const char *)data;
-    *text_len = len;
-    char name[40];
-    declared_encoding(*text, len, name, sizeof name);
-    if (!strncasecmp(name, "utf-16", 6)) /* written by a tool that saved the text in bytes */
-        return 0;
-    if (name[0] && !is_known_encoding(name))
-        return err_set(e, ERR_UNSUPPORTED,
-                       "encoding %s is not supported; UTF-8, UTF-16, ISO-8859 and Windows-125x are",
-                       name);
-    if (name[0])
-        *encoding = NULL;
-    return 0;
-}
-
 /* --- limits -------------------------------------------------------------------------------- */
-
-/* Counts what looks like attributes (an equals sign before a quote) from one '<' to the next; '<'
- * cannot stand inside an attribute value. */
-static int check_bytes(const char *text, size_t len, struct err *e)
-{
-    size_t attributes = 0, line = 1;
-    bool equals = false;
-
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        line += c == '\n';
-        if (!c) /* libxml2 would take it for the end and ignore what follows */
-            return err_set(e, ERR_XML, "line %zu: the document holds a NUL", line);
-        if (c == '<')
-            attributes = 0;
-        if (equals && (c == '"' || c == '\'') && ++attributes > XML_TAG_ATTR_MAX)
-            return err_set(e, ERR_LIMIT, "line %zu: more than %u attributes in one element", line,
-                           XML_TAG_ATTR_MAX);
-        equals = c == '=' || (equals && is_space(c));
-    }
-    return 0;
-}
 
 static void stop_with(xmlParserCtxt *ctxt, enum err_kind kind, const char *text)
 {
@@ -236,20 +78,39 @@ static void on_error(void *arg, xmlErrorPtr error)
     (void)err_set(&g->err, kind, "line %d: %.*s", error->line, (int)(n < 200 ? n : 200), text);
 }
 
+/* The whole text in one piece: the document's own bytes, or *owned, to be freed. */
+static int whole_text(struct xml_text *t, const char **text, size_t *len, char **owned,
+                      struct err *e)
+{
+    if (!t->utf16) {
+        *text = (const char *)t->bytes;
+        *len = t->len;
+        return xml_text_check(t, *text, *len, e);
+    }
+    size_t size = t->len / 2 * 3 + 4; /* a pair of units takes 4 bytes, one takes 3 */
+    char *buf = *owned = malloc(size);
+    if (!buf)
+        return err_nomem(e);
+    long n;
+    for (*len = 0; (n = xml_text_read(t, buf + *len, size - *len, e)) > 0;)
+        *len += (size_t)n;
+    *text = buf;
+    return (int)n;
+}
+
 int xml_parse(const void *data, size_t len, xmlDoc **out, struct err *e)
 {
-    const char *text = NULL, *encoding = NULL;
+    const char *text = NULL;
     size_t text_len = 0;
     auto_free char *owned = NULL;
+    struct xml_text t;
 
     if (len > XML_BYTES_MAX)
         return err_set(e, ERR_LIMIT, "document of %zu bytes; at most %u are accepted", len,
                        XML_BYTES_MAX);
-    if (!len)
-        return err_set(e, ERR_XML, "document is empty");
-    int rc = decode(data, len, &text, &text_len, &owned, &encoding, e);
+    int rc = xml_text_open(data, len, &t, e);
     if (!rc)
-        rc = check_bytes(text, text_len, e);
+        rc = whole_text(&t, &text, &text_len, &owned, e);
     if (rc)
         return rc;
 
@@ -263,7 +124,7 @@ int xml_parse(const void *data, size_t len, xmlDoc **out, struct err *e)
     ctxt->sax->comment = NULL;
     ctxt->sax->processingInstruction = NULL;
     ctxt->sax->serror = on_error;
-    xmlDoc *doc = xmlCtxtReadMemory(ctxt, text, (int)text_len, NULL, encoding,
+    xmlDoc *doc = xmlCtxtReadMemory(ctxt, text, (int)text_len, NULL, t.encoding,
                                     XML_PARSE_NONET | XML_PARSE_NOCDATA);
     bool good = ctxt->wellFormed && g.err.kind == ERR_NONE && doc && xmlDocGetRootElement(doc);
     xmlFreeParserCtxt(ctxt);

@@ -19,7 +19,6 @@
 #define XML_BYTES_MAX    (4u * 1024u * 1024u)
 #define XML_DEPTH_MAX    64u
 #define XML_ELEMENTS_MAX 100000u /* elements and attributes together */
-#define XML_TAG_ATTR_MAX 1024u   /* attributes of one element */
 
 /* 0 and a document with a root element, to be freed with xmlFreeDoc(); or ERR_XML with the line,
  * ERR_XML_ENTITY, ERR_LIMIT, ERR_UNSUPPORTED (encoding). Prints nothing. */

@@ -4,6 +4,7 @@
 
 #include "src/osd.h"
 #include "src/xml.h"
+#include "src/xml_text.h"
 #include "tests/unit.h"
 
 #define CODEBASE "<CODEBASE HREF='http://web/x.sft'/>"
