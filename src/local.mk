@@ -34,6 +34,8 @@ libsft_a_SOURCES = \
 	src/log_ring.h \
 	src/manifest.c \
 	src/manifest.h \
+	src/opc_name.c \
+	src/opc_name.h \
 	src/osd.c \
 	src/osd.h \
 	src/osdwrite.c \
