@@ -5,6 +5,8 @@ noinst_LIBRARIES += libsft.a
 libsft_a_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
 libsft_a_CFLAGS = $(AM_CFLAGS)
 libsft_a_SOURCES = \
+	src/appx_blockmap.c \
+	src/appx_blockmap.h \
 	src/block_match.c \
 	src/block_match.h \
 	src/codec.c \
@@ -34,6 +36,8 @@ libsft_a_SOURCES = \
 	src/log_ring.h \
 	src/manifest.c \
 	src/manifest.h \
+	src/name_index.c \
+	src/name_index.h \
 	src/opc_name.c \
 	src/opc_name.h \
 	src/osd.c \

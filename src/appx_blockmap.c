@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The block map reader. What counts is what lies in the root's name space at its place: BlockMap,
+ * File in it, Block in that; everything else is a later version's and passed over. See
+ * appx_blockmap.h.
+ */
+#include "config.h"
+
+#include "src/appx_blockmap.h"
+
+#include <string.h>
+
+#include "src/name_index.h"
+#include "src/opc_name.h"
+#include "src/pool.h"
+#include "src/xml_stream.h"
+
+static const struct {
+    const char *name, *uri;
+    unsigned len;
+} digests[] = {
+    [DIGEST_SHA256] = { "SHA-256", "http://www.w3.org/2001/04/xmlenc#sha256", 32 },
+    [DIGEST_SHA384] = { "SHA-384", "http://www.w3.org/2001/04/xmldsig-more#sha384", 48 },
+    [DIGEST_SHA512] = { "SHA-512", "http://www.w3.org/2001/04/xmlenc#sha512", 64 },
+};
+
+struct building {
+    struct blockmap *map;
+    struct blockmap_file *files; /* what the map will get, growing */
+    uint8_t *hashes;
+    uint32_t *sizes;
+    size_t file_room, block_room;
+    char space[64]; /* the root's name space */
+    bool in_file;   /* the last file is open */
+};
+
+unsigned digest_len(enum digest digest)
+{
+    return digests[digest].len;
+}
+
+const char *digest_name(enum digest digest)
+{
+    return digests[digest].name;
+}
+
+/* "http://schemas.microsoft.com/appx/2010/blockmap" and what other years may bring. */
+static bool is_blockmap_space(const char *uri)
+{
+    static const char head[] = "http://schemas.microsoft.com/appx/";
+    size_t n = sizeof head - 1;
+
+    return !strncmp(uri, head, n) && strspn(uri + n, "0123456789") == 4 &&
+           !strcmp(uri + n + 4, "/blockmap");
+}
+
+static bool attr_is(const char *value, size_t len, const char *text)
+{
+    return len == strlen(text) && !memcmp(value, text, len);
+}
+
+static int start_map(struct building *b, const struct xml_tag *tag, struct err *e)
+{
+    size_t len;
+
+    if (!xml_tag_is(tag, "BlockMap") || !is_blockmap_space(tag->uri) ||
+        strlen(tag->uri) >= sizeof b->space)
+        return err_set(e, ERR_XML, "not a block map: the root element is %.60s in \"%.80s\"",
+                       tag->name, tag->uri);
+    strcpy(b->space, tag->uri);
+    const char *method = xml_tag_attr(tag, "HashMethod", &len);
+    if (!method)
+        return err_set(e, ERR_CORRUPT, "BlockMap has no HashMethod");
+    for (size_t i = 0; i < ARRAY_LEN(digests); i++)
+        if (attr_is(method, len, digests[i].uri)) {
+            b->map->digest = (enum digest)i;
+            b->map->hash_len = digests[i].len;
+            return 0;
+        }
+    return err_set(e, ERR_UNSUPPORTED, "hash method %.*s is not supported",
+                   (int)(len < 80 ? len : 80), method);
+}
+
+/* Room for one more of COUNT things; a file or block takes far more bytes of the document than of
+ * memory, so that its length limits both. */
+static int make_room(void **list, size_t count, size_t *room, size_t size, struct err *e)
+{
+    if (count < *room)
+        return 0;
+    size_t more = *room ? *room * 2 : 64, bytes;
+    void *grown = mul_overflows(more, size, &bytes) ? NULL : realloc(*list, bytes);
+    if (!grown)
+        return err_nomem(e);
+    *list = grown;
+    *room = more;
+    return 0;
+}
+
+static int start_file(struct building *b, const struct xml_tag *tag, struct err *e)
+{
+    struct blockmap *map = b->map;
+    struct blockmap_file f = { .first_block = map->block_count };
+    uint64_t local_size;
+    uint32_t found;
+    size_t len;
+
+    const char *value = xml_tag_attr(tag, "Name", &len);
+    if (!value)
+        return err_set(e, ERR_CORRUPT, "File has no Name");
+    char *name = pool_strndup(map->pool, value, len);
+    if (!name)
+        return err_nomem(e);
+    int rc = opc_name_from_windows(name, len, e);
+    if (!rc)
+        rc = xml_tag_number(tag, "Size", INT64_MAX, &f.size, e);
+    if (!rc)
+        return err_set(e, ERR_CORRUPT, "File has no Size");
+    if (rc > 0)
+        rc = xml_tag_number(tag, "LfhSize", UINT32_MAX, &local_size, e);
+    if (rc >= 0)
+        rc = name_index_add(map->names, 0, name, map->file_count, &found, e);
+    if (!rc && found != map->file_count)
+        rc = err_set(e, ERR_DUPLICATE_NAME, "\"%.200s\" is listed twice", name);
+    void *files = b->files;
+    if (!rc)
+        rc = make_room(&files, map->file_count, &b->file_room, sizeof *b->files, e);
+    b->files = files;
+    if (rc)
+        return rc;
+    f.name = name;
+    f.local_size = (uint32_t)local_size;
+    b->files[map->file_count++] = f;
+    b->in_file = true;
+    return 0;
+}
+
+static int base64_value(unsigned char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Whether TEXT is base64 of exactly WANT bytes, padded and with unused bits zero. */
+static bool decode_base64(const char *text, size_t len, uint8_t *out, unsigned want)
+{
+    unsigned pad = (3 - want % 3) % 3, bits = 0;
+    uint32_t held = 0;
+    size_t n = 0;
+
+    if (len != (size_t)(want + 2) / 3 * 4)
+        return false;
+    for (size_t i = 0; i < len - pad; i++) {
+        int v = base64_value((unsigned char)text[i]);
+        if (v < 0)
+            return false;
+        held = held << 6 | (uint32_t)v;
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            out[n++] = (uint8_t)(held >> bits);
+            held &= (1u << bits) - 1;
+        }
+    }
+    return !held && !memcmp(text + len - pad, "==", pad);
+}
+
+static uint64_t blocks_of(uint64_t size)
+{
+    return size / BLOCKMAP_BLOCK_SIZE + (size % BLOCKMAP_BLOCK_SIZE != 0);
+}
+
+static int add_block(struct building *b, const struct xml_tag *tag, struct err *e)
+{
+    struct blockmap *map = b->map;
+    struct blockmap_file *f = &b->files[map->file_count - 1];
+    size_t len, hash_room = b->block_room;
+    uint64_t size;
+
+    if (f->block_count >= blocks_of(f->size))
+        return err_set(e, ERR_CORRUPT, "\"%.200s\" has more blocks than its %llu bytes make",
+                       f->name, (unsigned long long)f->size);
+    int rc = xml_tag_number(tag, "Size", UINT32_MAX, &size, e);
+    if (rc < 0)
+        return rc;
+    if (size > BLOCKMAP_STORED_MAX)
+        return err_set(e, ERR_LIMIT, "a block of \"%.200s\" takes %llu bytes; %u are the limit",
+                       f->name, (unsigned long long)size, BLOCKMAP_STORED_MAX);
+    void *hashes = b->hashes, *sizes = b->sizes;
+    rc = make_room(&hashes, map->block_count, &hash_room, map->hash_len, e);
+    b->hashes = hashes;
+    if (!rc)
+        rc = make_room(&sizes, map->block_count, &b->block_room, sizeof *b->sizes, e);
+    b->sizes = sizes;
+    if (rc)
+        return rc;
+    const char *hash = xml_tag_attr(tag, "Hash", &len);
+    if (!hash ||
+        !decode_base64(hash, len, b->hashes + (size_t)map->block_count * map->hash_len,
+                       map->hash_len))
+        return err_set(e, ERR_CORRUPT, "a block of \"%.200s\" has no hash that is one of %s",
+                       f->name, digest_name(map->digest));
+    b->sizes[map->block_count++] = (uint32_t)size;
+    f->block_count++;
+    return 0;
+}
+
+static int on_start(void *arg, const struct xml_tag *tag, struct err *e)
+{
+    struct building *b = arg;
+
+    if (tag->depth == 0)
+        return start_map(b, tag, e);
+    if (tag->depth == 1 && xml_tag_is(tag, "EncryptedFile") && is_blockmap_space(tag->uri))
+        return err_set(e, ERR_UNSUPPORTED, "the package is encrypted");
+    if (strcmp(tag->uri, b->space) != 0)
+        return 0;
+    if (tag->depth == 1 && xml_tag_is(tag, "File"))
+        return start_file(b, tag, e);
+    if (tag->depth == 2 && b->in_file && xml_tag_is(tag, "Block"))
+        return add_block(b, tag, e);
+    return 0;
+}
+
+static int on_end(void *arg, unsigned depth, struct err *e)
+{
+    struct building *b = arg;
+
+    if (depth != 1 || !b->in_file)
+        return 0;
+    const struct blockmap_file *f = &b->files[b->map->file_count - 1];
+    b->in_file = false;
+    if (f->block_count != blocks_of(f->size))
+        return err_set(e, ERR_CORRUPT, "\"%.200s\" has %u blocks; its %llu bytes make %llu",
+                       f->name, f->block_count, (unsigned long long)f->size,
+                       (unsigned long long)blocks_of(f->size));
+    return 0;
+}
+
+/* Gives back the room that was not needed; if that fails, it stays. */
+static void *fit(void *list, size_t count, size_t size)
+{
+    void *less = count ? realloc(list, count * size) : NULL;
+    return less ? less : list;
+}
+
+int blockmap_read(const void *data, size_t len, struct blockmap **out, struct err *e)
+{
+    static const struct xml_stream_reader reader = { .start = on_start, .end = on_end };
+    struct blockmap *map = calloc(1, sizeof *map);
+    struct building b = { .map = map };
+
+    if (!map)
+        return err_nomem(e);
+    map->pool = pool_new();
+    int rc = map->pool ? name_index_new(&map->names, e) : err_nomem(e);
+    if (!rc)
+        rc = xml_stream(data, len, BLOCKMAP_BYTES_MAX, &reader, &b, e);
+    map->files = fit(b.files, map->file_count, sizeof *map->files);
+    map->hashes = fit(b.hashes, map->block_count, map->hash_len);
+    map->sizes = fit(b.sizes, map->block_count, sizeof *map->sizes);
+    if (rc) {
+        err_wrap(e, "block map");
+        blockmap_free(map);
+        return rc;
+    }
+    *out = map;
+    return 0;
+}
+
+void blockmap_free(struct blockmap *map)
+{
+    if (!map)
+        return;
+    free((void *)(uintptr_t)map->files);
+    free((void *)(uintptr_t)map->hashes);
+    free((void *)(uintptr_t)map->sizes);
+    name_index_free(map->names);
+    pool_free(map->pool);
+    free(map);
+}
+
+const struct blockmap_file *blockmap_find(const struct blockmap *map, const char *name, size_t len)
+{
+    uint32_t i = name_index_find(map->names, 0, name, len);
+    return i == NAME_INDEX_NONE ? NULL : &map->files[i];
+}
+
+const uint8_t *blockmap_hash(const struct blockmap *map, const struct blockmap_file *f, uint32_t i)
+{
+    return map->hashes + ((size_t)f->first_block + i) * map->hash_len;
+}
+
+uint32_t blockmap_stored_size(const struct blockmap *map, const struct blockmap_file *f, uint32_t i)
+{
+    return map->sizes[f->first_block + i];
+}
