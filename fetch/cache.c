@@ -246,6 +246,44 @@ static void failed_to_write(struct cache *c, int rc)
 
 /* --- metadata --------------------------------------------------------------------------------- */
 
+/* Writes what nobody may read before the metadata is said to be there. */
+static int put(struct cache *c, uint64_t offset, const void *bytes, size_t len, struct err *e)
+{
+    if (!c->writable)
+        return err_set(e, ERR_DENIED, "cache: %s: %s", c->path, why_texts[WHY_READ_ONLY]);
+    if (!take_room(c, len)) {
+        errno = ENOSPC;
+        return err_sys(e, "cache: %s", c->path);
+    }
+    int rc = write_container(c, offset, bytes, len);
+    if (rc) {
+        failed_to_write(c, rc);
+        errno = -rc;
+        return err_sys(e, "cache: %s", c->path);
+    }
+    return 0;
+}
+
+int cache_end_pieces(struct cache *c, struct err *e)
+{
+    int rc = cache_index_has_metadata(c->index) ? 0 : cache_index_set_metadata(c->index, true);
+
+    errno = -rc;
+    return rc ? err_sys(e, "cache: %s", c->path) : 0;
+}
+
+int cache_put_piece(struct cache *c, uint64_t offset, const void *bytes, size_t len, struct err *e)
+{
+    uint64_t size = package_info(c->package)->container_bytes;
+
+    if (cache_index_has_metadata(c->index))
+        return 0;
+    if (offset > size || len > size - offset)
+        return err_set(e, ERR_INVALID, "cache: %zu bytes at %llu are beyond the package", len,
+                       (unsigned long long)offset);
+    return put(c, offset, bytes, len, e);
+}
+
 int cache_put_metadata(struct cache *c, uint64_t offset, const void *bytes, size_t len,
                        struct err *e)
 {
@@ -256,29 +294,15 @@ int cache_put_metadata(struct cache *c, uint64_t offset, const void *bytes, size
     if (offset > c->metadata_have || add_overflows(offset, (uint64_t)len, &end))
         return err_set(e, ERR_INVALID, "cache: metadata must come from the start on");
     end = min_u64(end, all);
-    if (!c->writable)
-        return err_set(e, ERR_DENIED, "cache: %s: %s", c->path, why_texts[WHY_READ_ONLY]);
     if (end > c->metadata_have) {
         uint64_t skip = c->metadata_have - offset;
-        size_t rest_len = (size_t)(end - c->metadata_have);
-
-        if (!take_room(c, rest_len)) {
-            errno = ENOSPC;
-            return err_sys(e, "cache: %s", c->path);
-        }
-        int rc = write_container(c, c->metadata_have, (const uint8_t *)bytes + skip, rest_len);
-        if (rc) {
-            failed_to_write(c, rc);
-            errno = -rc;
-            return err_sys(e, "cache: %s", c->path);
-        }
+        int rc = put(c, c->metadata_have, (const uint8_t *)bytes + skip,
+                     (size_t)(end - c->metadata_have), e);
+        if (rc)
+            return rc;
         c->metadata_have = end;
     }
-    if (c->metadata_have < all)
-        return 0;
-    int rc = cache_index_set_metadata(c->index, true);
-    errno = -rc;
-    return rc ? err_sys(e, "cache: %s", c->path) : 0;
+    return c->metadata_have < all ? 0 : cache_end_pieces(c, e);
 }
 
 bool cache_has_metadata(const struct cache *c)

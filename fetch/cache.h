@@ -74,6 +74,12 @@ int cache_put_metadata(struct cache *c, uint64_t offset, const void *bytes, size
                        struct err *e) must_check;
 bool cache_has_metadata(const struct cache *c);
 
+/* The same for containers that do not have it before block 0 (info.metadata_bytes is 0): any pieces of
+ * the container, in any order, and then the word that these were all. */
+int cache_put_piece(struct cache *c, uint64_t offset, const void *bytes, size_t len, struct err *e)
+    must_check;
+int cache_end_pieces(struct cache *c, struct err *e) must_check;
+
 /* LOCATION (any text, such as a URL) leads to this version from now on. It is not stored itself,
  * only a hash of it. */
 int cache_remember(struct cache *c, const char *location, struct err *e) must_check;

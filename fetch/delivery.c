@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "fetch/http_url.h"
+#include "fetch/metadata.h"
 #include "fetch/open.h"
 #include "fetch/origin.h"
-#include "src/codec.h"
 #include "src/container.h"
 #include "src/log.h"
 
@@ -77,28 +77,6 @@ static void find_cached(struct cache_dir *dir, const struct delivery_options *o,
 }
 
 /* --- opening ----------------------------------------------------------------------------------- */
-
-/* The bytes that the metadata was read from, kept until they can be stored. */
-struct metadata {
-    uint8_t *bytes; /* from the start of the container on */
-    size_t len;
-};
-
-static int keep_bytes(void *arg, uint64_t offset, const uint8_t *bytes, size_t len, struct err *e)
-{
-    struct metadata *m = arg;
-    size_t size;
-
-    if (offset != m->len || add_overflows(m->len, len, &size))
-        return 0; /* a format that begins elsewhere: its metadata is not kept */
-    uint8_t *all = realloc(m->bytes, size);
-    if (!all)
-        return err_nomem(e);
-    memcpy(all + m->len, bytes, len);
-    m->bytes = all;
-    m->len = size;
-    return 0;
-}
 
 static bool is_plain_file(const struct delivery_options *o)
 {
@@ -183,30 +161,11 @@ static int open_online(const struct delivery_options *o, struct delivery *d, str
     if (is_cached_version(d->source, cached))
         d->package = steal_ptr(&cached->package);
     else
-        rc = package_read(d->source, keep_bytes, metadata, &d->package, e);
+        rc = package_read(d->source, metadata_keep, metadata, &d->package, e);
     if (rc)
         err_wrap(e, "%s", source_name(d->source));
     source_drop_head(d->source);
     return rc;
-}
-
-/* Blocks that came with the metadata need not be fetched. */
-static void keep_blocks(struct delivery *d, const struct metadata *metadata)
-{
-    const struct package_info *info = package_info(d->package);
-    struct codec_context *codec;
-
-    if (codec_context_new(&codec))
-        return;
-    for (uint32_t i = 0; i < info->block_count; i++) {
-        const struct block *b = package_block(d->package, i);
-        if (b->offset > metadata->len || b->stored_len > metadata->len - b->offset)
-            break;
-        const uint8_t *stored = metadata->bytes + b->offset;
-        if (!cache_holds(d->cache, i) && !package_check_block(d->package, i, stored, codec, NULL))
-            cache_store(d->cache, i, stored);
-    }
-    codec_context_free(codec);
 }
 
 /* Everything about the cache that can go wrong leaves the mount without one. */
@@ -216,10 +175,8 @@ static void open_cache(const struct delivery_options *o, struct delivery *d,
     struct err e = { 0 };
     int rc = cache_open(d->cache_dir, d->package, &d->cache, &e);
 
-    if (!rc && !cache_has_metadata(d->cache) && metadata->len)
-        rc = cache_put_metadata(d->cache, 0, metadata->bytes, metadata->len, &e);
     if (!rc)
-        keep_blocks(d, metadata);
+        rc = metadata_store(metadata, d->package, d->cache, &e);
     for (size_t i = 0; !rc && i < o->location_count; i++)
         rc = cache_remember(d->cache, o->locations[i], &e);
     if (rc)
@@ -243,7 +200,7 @@ static int open_cache_dir(const struct delivery_options *o, struct delivery *d, 
 int delivery_open(const struct delivery_options *o, struct delivery *d, struct err *e)
 {
     struct cached cached = { .package = NULL };
-    struct metadata metadata = { .bytes = NULL };
+    struct metadata metadata = { .pieces = NULL };
     struct err own = { 0 };
     int rc = 0;
 
@@ -260,7 +217,7 @@ int delivery_open(const struct delivery_options *o, struct delivery *d, struct e
     if (!rc && d->cache_dir)
         open_cache(o, d, &metadata);
     cached_free(&cached);
-    free(metadata.bytes);
+    metadata_clear(&metadata);
     if (rc && e)
         *e = own;
     return rc;

@@ -67,6 +67,8 @@ libsftfetch_a_SOURCES = \
 	fetch/origin_read.c \
 	fetch/origin_settings.c \
 	fetch/origin_site.c \
+	fetch/metadata.c \
+	fetch/metadata.h \
 	fetch/place.c \
 	fetch/place.h \
 	fetch/request.c \

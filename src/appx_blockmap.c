@@ -15,13 +15,10 @@
 #include "src/pool.h"
 #include "src/xml_stream.h"
 
-static const struct {
-    const char *name, *uri;
-    unsigned len;
-} digests[] = {
-    [DIGEST_SHA256] = { "SHA-256", "http://www.w3.org/2001/04/xmlenc#sha256", 32 },
-    [DIGEST_SHA384] = { "SHA-384", "http://www.w3.org/2001/04/xmldsig-more#sha384", 48 },
-    [DIGEST_SHA512] = { "SHA-512", "http://www.w3.org/2001/04/xmlenc#sha512", 64 },
+static const char *const digest_uris[DIGEST_COUNT] = {
+    [DIGEST_SHA256] = "http://www.w3.org/2001/04/xmlenc#sha256",
+    [DIGEST_SHA384] = "http://www.w3.org/2001/04/xmldsig-more#sha384",
+    [DIGEST_SHA512] = "http://www.w3.org/2001/04/xmlenc#sha512",
 };
 
 struct building {
@@ -33,16 +30,6 @@ struct building {
     char space[64]; /* the root's name space */
     bool in_file;   /* the last file is open */
 };
-
-unsigned digest_len(enum digest digest)
-{
-    return digests[digest].len;
-}
-
-const char *digest_name(enum digest digest)
-{
-    return digests[digest].name;
-}
 
 /* "http://schemas.microsoft.com/appx/2010/blockmap" and what other years may bring. */
 static bool is_blockmap_space(const char *uri)
@@ -71,10 +58,10 @@ static int start_map(struct building *b, const struct xml_tag *tag, struct err *
     const char *method = xml_tag_attr(tag, "HashMethod", &len);
     if (!method)
         return err_set(e, ERR_CORRUPT, "BlockMap has no HashMethod");
-    for (size_t i = 0; i < ARRAY_LEN(digests); i++)
-        if (attr_is(method, len, digests[i].uri)) {
+    for (size_t i = 0; i < ARRAY_LEN(digest_uris); i++)
+        if (attr_is(method, len, digest_uris[i])) {
             b->map->digest = (enum digest)i;
-            b->map->hash_len = digests[i].len;
+            b->map->hash_len = digest_len((enum digest)i);
             return 0;
         }
     return err_set(e, ERR_UNSUPPORTED, "hash method %.*s is not supported",

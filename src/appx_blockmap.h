@@ -19,15 +19,13 @@
 
 #include <stdint.h>
 
+#include "src/codec.h"
 #include "src/compiler.h"
 #include "src/err.h"
 
 #define BLOCKMAP_BLOCK_SIZE 65536u
 #define BLOCKMAP_STORED_MAX 131072u /* bytes in the zip that a block is believed to take */
 #define BLOCKMAP_BYTES_MAX  (512u * 1024u * 1024u)
-#define DIGEST_MAX          64u
-
-enum digest { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
 
 struct blockmap_file {
     const char *name;     /* UTF-8, checked as opc_name_check() does, '/' between components */
@@ -39,7 +37,7 @@ struct blockmap_file {
 
 struct blockmap {
     enum digest digest;
-    unsigned hash_len;
+    size_t hash_len;
     const struct blockmap_file *files; /* in document order; no two names are the same folded */
     uint32_t file_count;
     uint32_t block_count;
@@ -48,9 +46,6 @@ struct blockmap {
     struct name_index *names;
     struct pool *pool;
 };
-
-unsigned digest_len(enum digest digest); /* 32, 48 or 64 */
-const char *digest_name(enum digest digest);
 
 /*
  * Reads a document of LEN bytes, of which nothing is kept. The caller frees *out with

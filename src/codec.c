@@ -446,6 +446,37 @@ int codec_sha256(struct codec_context *ctx, const void *data, size_t len, uint8_
     return codec_digest(ctx, DIGEST_SHA256, data, len, out);
 }
 
+uint64_t codec_inflate_max(uint64_t len)
+{
+    enum { RATIO = 1032 }; /* 258 bytes for two bits */
+    uint64_t most;
+
+    return mul_overflows(len, (uint64_t)RATIO, &most) ? UINT64_MAX : most;
+}
+
+uint32_t codec_crc32(const void *data, size_t len)
+{
+    return libdeflate_crc32(0, data, len);
+}
+
+int codec_inflate(const void *in, size_t in_len, void *out, size_t out_len, uint32_t crc,
+                  struct err *e)
+{
+    size_t used, made = 0;
+    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+
+    if (!d)
+        return err_nomem(e);
+    bool good = libdeflate_deflate_decompress_ex(d, in, in_len, out, out_len, &used, &made) ==
+                LIBDEFLATE_SUCCESS;
+    libdeflate_free_decompressor(d);
+    if (!good || made != out_len)
+        return err_set(e, ERR_CORRUPT, "invalid deflate data, or not of %zu bytes", out_len);
+    if (codec_crc32(out, out_len) != crc)
+        return err_set(e, ERR_CORRUPT, "the checksum (CRC-32) is wrong");
+    return 0;
+}
+
 size_t digest_len(enum digest digest)
 {
     return digests[digest].len;

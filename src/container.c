@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "src/appx_read.h"
 #include "src/container_format.h"
 #include "src/dsft.h"
 #include "src/sft_read.h"
@@ -16,6 +17,7 @@
 static const struct container_format *const formats[] = {
     &container_sft,
     &container_dsft,
+    &container_appx,
 };
 
 /* A format that asks for more ranges than this is going round in circles. */

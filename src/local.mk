@@ -7,6 +7,12 @@ libsft_a_CFLAGS = $(AM_CFLAGS)
 libsft_a_SOURCES = \
 	src/appx_blockmap.c \
 	src/appx_blockmap.h \
+	src/appx_files.c \
+	src/appx_files.h \
+	src/appx_parts.c \
+	src/appx_parts.h \
+	src/appx_read.c \
+	src/appx_read.h \
 	src/block_match.c \
 	src/block_match.h \
 	src/codec.c \
@@ -74,9 +80,13 @@ libsft_a_SOURCES = \
 	src/xml.h \
 	src/xml_stream.c \
 	src/xml_stream.h \
+	src/zip.c \
+	src/zip.h \
 	src/xml_text.c \
 	src/xml_text.h \
 	src/xmlout.c \
+	src/zip.c \
+	src/zip.h \
 	$(NULL)
 
 LIBSFT = libsft.a $(CORE_LIBS)

@@ -122,7 +122,8 @@ struct package_info {
     uint32_t block_count;
     uint64_t file_bytes;      /* sum of file sizes */
     uint64_t stored_bytes;    /* sum of stored block lengths */
-    uint64_t metadata_bytes;  /* from the start of the container to the first block */
+    uint64_t metadata_bytes;  /* from the start of the container to the first block; 0 where they lie
+                               * between other things */
     uint64_t container_bytes; /* length the container must have */
     int64_t created;          /* FILETIME ticks */
     uint32_t launch_run_count;

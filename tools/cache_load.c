@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fetch/cache_dsft.h"
+#include "fetch/metadata.h"
 #include "fetch/open.h"
 #include "tools/cache_common.h"
 #include "tools/target.h"
@@ -82,30 +83,6 @@ static void print_dsft(const struct cache_run *r, const char *from,
 
 /* --- an SFT ----------------------------------------------------------------------------------- */
 
-/* What package_read() has read, in ascending order; the cache is opened when all of it is known. */
-struct metadata {
-    uint8_t *bytes;
-    size_t len;
-};
-
-static int keep_bytes(void *arg, uint64_t offset, const uint8_t *bytes, size_t len, struct err *e)
-{
-    struct metadata *m = arg;
-    size_t end;
-
-    if (offset > m->len || add_overflows((size_t)offset, len, &end))
-        return 0; /* not from the start on: read again below */
-    if (end <= m->len)
-        return 0;
-    uint8_t *grown = realloc(m->bytes, end);
-    if (!grown)
-        return err_nomem(e);
-    m->bytes = grown;
-    memcpy(m->bytes + offset, bytes, len);
-    m->len = end;
-    return 0;
-}
-
 static int open_package(struct cache_run *r, const char *location, struct metadata *m,
                         struct err *e)
 {
@@ -113,29 +90,17 @@ static int open_package(struct cache_run *r, const char *location, struct metada
 
     if (rc)
         return rc;
-    rc = package_read(r->in.source, keep_bytes, m, &r->in.package, e);
+    rc = package_read(r->in.source, metadata_keep, m, &r->in.package, e);
     source_drop_head(r->in.source);
     if (rc)
         err_wrap(e, "%s", source_name(r->in.source));
     return rc;
 }
 
-static int put_metadata(struct cache_run *r, struct cache *c, const struct metadata *m,
-                        struct err *e)
-{
-    uint64_t all = package_info(r->in.package)->metadata_bytes;
-
-    if (cache_has_metadata(c))
-        return 0;
-    if (m->len < all)
-        return err_set(e, ERR_CORRUPT, "the metadata is not at the front");
-    return cache_put_metadata(c, 0, m->bytes, (size_t)all, e);
-}
-
 static int load_package(struct cache_run *r, const char *location, const char *remember,
                         struct err *e)
 {
-    struct metadata m = { .bytes = NULL };
+    struct metadata m = { .pieces = NULL };
     struct cache_filled filled;
     struct cache *c = NULL;
     int rc = open_package(r, location, &m, e);
@@ -143,8 +108,8 @@ static int load_package(struct cache_run *r, const char *location, const char *r
     if (!rc)
         rc = cache_open(r->dir, r->in.package, &c, e);
     if (!rc)
-        rc = put_metadata(r, c, &m, e);
-    free(m.bytes);
+        rc = metadata_store(&m, r->in.package, c, e);
+    metadata_clear(&m);
     /* Even if the rest does not come, this is where it is from. */
     if (!rc && remember)
         rc = cache_remember(c, remember, e);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reads what makes a package of a ZIP archive: AppX, MSIX, App-V 5. Order: the archive's directory, the
+ * block map, which every file must agree with, then the tree. Nothing here is signed or verified but
+ * through the block map, whose own digest only the signature has (`sft verify`).
+ */
+#include "config.h"
+
+#include "src/appx_read.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "src/appx_files.h"
+#include "src/appx_parts.h"
+#include "src/codec.h"
+#include "src/package_builder.h"
+#include "src/path_tree.h"
+#include "src/zip.h"
+
+/* What parse() works with. */
+struct reading {
+    const struct container_input *in;
+    struct zip_directory directory;
+    struct appx_parts parts;
+    struct blockmap *map;
+    struct appx_files files;
+    struct path_tree *tree;
+    struct package_info info;
+    bool is_appv;
+};
+
+static void reading_clear(struct reading *r)
+{
+    path_tree_free(r->tree);
+    appx_files_free(&r->files);
+    blockmap_free(r->map);
+    zip_directory_free(&r->directory);
+}
+
+/* --- what is needed --------------------------------------------------------------------------- */
+
+static bool appx_probe(const struct container_input *in)
+{
+    return zip_begins(in);
+}
+
+static int check_kind(const struct appx_parts *parts, struct err *e)
+{
+    if (!parts->entries[APPX_MANIFEST] && parts->entries[APPX_BUNDLE_MANIFEST])
+        return err_set(e, ERR_UNSUPPORTED, "a bundle, which holds packages for several machines; take "
+                                           "the one that fits out of it");
+    if (!parts->entries[APPX_MANIFEST])
+        return err_set(e, ERR_NOT_A_PACKAGE, "not a package: a ZIP archive without %s",
+                       appx_part_name(APPX_MANIFEST));
+    if (!parts->entries[APPX_BLOCK_MAP])
+        return err_set(e, ERR_CORRUPT, "%s is missing: nothing in this package can be verified",
+                       appx_part_name(APPX_BLOCK_MAP));
+    return 0;
+}
+
+static int appx_need(const struct container_input *in, struct byte_range *want, struct err *e)
+{
+    struct zip_directory directory;
+    struct appx_parts parts;
+    int rc = zip_need(in, want, e);
+
+    if (rc)
+        return rc;
+    rc = zip_read(in, &directory, e);
+    if (!rc) {
+        appx_parts_find(&directory, &parts);
+        rc = check_kind(&parts, e);
+    }
+    if (!rc)
+        rc = appx_parts_need(in, &parts, want, e);
+    zip_directory_free(&directory);
+    return rc;
+}
+
+/* --- identity --------------------------------------------------------------------------------- */
+
+/* The root hash covers the block map and so every file, and the directory, which says where they are. */
+static int make_identity(struct reading *r, const uint8_t *map, size_t map_len, struct err *e)
+{
+    const struct zip_directory *d = &r->directory;
+    const uint8_t *directory = container_input_at(r->in, d->offset, d->length);
+    uint8_t hashes[64];
+
+    if (codec_sha256(NULL, map, map_len, hashes) ||
+        codec_sha256(NULL, directory, (size_t)d->length, hashes + 32) ||
+        codec_sha256(NULL, hashes, sizeof hashes, r->info.root_hash))
+        return err_nomem(e);
+    r->info.format = r->is_appv ? "appv" : "appx";
+    r->info.version_number = 1;
+    r->info.block_size = BLOCKMAP_BLOCK_SIZE;
+    r->info.codec = CODEC_DEFLATE;
+    r->info.block_hash = BLOCK_HASH_DECODED;
+    r->info.digest = (uint8_t)r->map->digest;
+    r->info.container_bytes = r->in->size;
+    guid_from_digest(r->info.root_hash, &r->info.version_guid);
+    return 0;
+}
+
+/* --- tree ------------------------------------------------------------------------------------- */
+
+static int add_file(struct reading *r, uint32_t index, struct err *e)
+{
+    const struct appx_file *f = &r->files.files[index];
+    const char *path = f->path;
+    size_t len = f->path_len, skip = r->is_appv ? strlen("Root/") : 0;
+    struct path_node *node;
+
+    if (appx_is_footprint(path, len, r->is_appv))
+        return 0;
+    int rc = path_tree_add(r->tree, path + skip, len - skip, false, index, &node, e);
+    if (!rc && node->item != index)
+        rc = err_set(e, ERR_DUPLICATE_NAME, "'%s' is there twice", path);
+    return rc;
+}
+
+static int make_tree(struct reading *r, struct err *e)
+{
+    int rc = path_tree_new(&r->tree, e);
+
+    for (uint32_t i = 0; !rc && i < r->files.count; i++)
+        rc = add_file(r, i, e);
+    return rc ? rc : path_tree_order(r->tree, e);
+}
+
+/* --- building --------------------------------------------------------------------------------- */
+
+static int add_blocks(const struct reading *r, struct package_builder *b, struct err *e)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < r->files.count; i++) {
+        const struct appx_file *f = &r->files.files[i];
+        uint64_t at = f->entry->local + f->data_at, left = f->entry->size;
+        for (uint32_t k = 0; k < f->block_count && !rc; k++) {
+            struct block block = {
+                .offset = at,
+                .stored_len = appx_stored_len(r->map, f, k),
+                .len = (uint32_t)min_u64(left, BLOCKMAP_BLOCK_SIZE),
+                .codec = f->entry->method == ZIP_DEFLATED ? CODEC_DEFLATE : CODEC_NONE,
+            };
+            memcpy(block.hash, blockmap_hash(r->map, f->map, k), BLOCK_HASH_SIZE);
+            rc = package_builder_add_block(b, &block, e);
+            at += block.stored_len;
+            left -= block.len;
+        }
+        if (rc) {
+            err_wrap(e, "'%s'", f->path);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int add_extents(const struct reading *r, struct package_builder *b, struct err *e)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < path_tree_count(r->tree) && !rc; i++) {
+        const struct path_node *n = path_tree_at(r->tree, i);
+        const struct appx_file *f = n->is_dir ? NULL : &r->files.files[n->item];
+        if (f && f->block_count)
+            rc = package_builder_add_extent(
+                b, &(struct extent){ .length = f->entry->size, .block = f->first_block }, e);
+    }
+    return rc;
+}
+
+static int add_nodes(const struct reading *r, struct package_builder *b, struct err *e)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < path_tree_count(r->tree) && !rc; i++) {
+        const struct path_node *n = path_tree_at(r->tree, i);
+        struct node node = { .flags = NODE_DIR, .child_count = n->child_count };
+        if (!n->is_dir) {
+            const struct appx_file *f = &r->files.files[n->item];
+            int64_t time = zip_time(f->entry->dos_time);
+            node = (struct node){ .size = f->entry->size, .modified = time, .created = time,
+                                  .extent_count = f->block_count > 0 };
+        }
+        rc = package_builder_add_node(b, &node, n->name, n->name_len,
+                                      n->short_name ? n->short_name : "", n->short_len, NULL, e);
+    }
+    return rc;
+}
+
+static int build(const struct reading *r, struct package **out, struct err *e)
+{
+    struct package_counts counts = { .nodes = path_tree_count(r->tree),
+                                     .blocks = r->files.block_count };
+    struct package_builder *b;
+
+    for (uint32_t i = 0; i < counts.nodes; i++) {
+        const struct path_node *n = path_tree_at(r->tree, i);
+        counts.name_bytes += n->name_len + (size_t)n->short_len;
+        counts.extents += !n->is_dir && r->files.files[n->item].block_count;
+    }
+    int rc = package_builder_new(&counts, &b, e);
+    if (rc)
+        return rc;
+    rc = package_builder_set_info(b, &r->info, e);
+    if (!rc)
+        rc = add_blocks(r, b, e);
+    if (!rc)
+        rc = add_extents(r, b, e);
+    if (!rc)
+        rc = add_nodes(r, b, e);
+    if (!rc)
+        rc = package_builder_finish(b, out, e);
+    package_builder_free(b);
+    return rc;
+}
+
+static bool has_root(const struct zip_directory *d)
+{
+    static const char root[] = "Root/";
+    bool found = false;
+
+    for (uint32_t i = 0; i < d->count && !found; i++)
+        found = d->entries[i].name_len >= sizeof root - 1 &&
+                !memcmp(d->entries[i].name, root, sizeof root - 1);
+    return found;
+}
+
+static int read_map(struct reading *r, struct err *e)
+{
+    auto_free uint8_t *bytes = NULL;
+    size_t len;
+    int rc = appx_part_read(r->in, &r->parts, APPX_BLOCK_MAP, &bytes, &len, e);
+
+    if (rc)
+        return rc;
+    rc = blockmap_read(bytes, len, &r->map, e);
+    if (rc) {
+        err_wrap(e, "%s", appx_part_name(APPX_BLOCK_MAP));
+        return rc;
+    }
+    r->is_appv = r->parts.entries[APPX_FILESYSTEM_METADATA] && has_root(&r->directory);
+    return make_identity(r, bytes, len, e);
+}
+
+static int appx_parse(const struct container_input *in, struct package **out, struct err *e)
+{
+    struct reading r = { .in = in };
+    int rc = zip_read(in, &r.directory, e);
+
+    if (!rc) {
+        appx_parts_find(&r.directory, &r.parts);
+        rc = check_kind(&r.parts, e);
+    }
+    if (!rc)
+        rc = read_map(&r, e);
+    if (!rc)
+        rc = appx_files_join(in, &r.directory, r.map, &r.files, e);
+    if (!rc)
+        rc = make_tree(&r, e);
+    if (!rc)
+        rc = build(&r, out, e);
+    reading_clear(&r);
+    return rc;
+}
+
+static void appx_describe(const uint8_t *head, size_t len, uint64_t size,
+                          void (*line)(void *arg, const char *text), void *arg)
+{
+    (void)size;
+    container_line(line, arg, "a ZIP archive; its directory is at its end");
+    container_describe_bytes(head, len, line, arg);
+}
+
+const struct container_format container_appx = {
+    .name = "appx",
+    .probe = appx_probe,
+    .need = appx_need,
+    .parse = appx_parse,
+    .describe = appx_describe,
+};
