@@ -202,7 +202,9 @@ static void read_zip64_extra(struct cursor extra, struct zip_entry *z)
     while (cursor_left(&extra) >= 4) {
         uint16_t id = cursor_u16(&extra), len = cursor_u16(&extra);
         const uint8_t *data = cursor_bytes(&extra, len);
-        if (id != EXTRA_ZIP64 || !data)
+        if (!data)
+            return; /* the field is longer than what holds it */
+        if (id != EXTRA_ZIP64)
             continue;
         struct cursor c = cursor_over(data, len);
         uint64_t *fields[] = { &z->size, &z->csize, &z->local };

@@ -163,6 +163,7 @@ fs_unit_tests = \
 	tests/test-ctl-show \
 	tests/test-mount-table \
 	tests/test-path-tree \
+	tests/test-zip \
 	tests/test-record \
 	tests/test-stream \
 	$(NULL)
@@ -344,6 +345,10 @@ tests_test_pack_plan_SOURCES = tests/test-pack-plan.c tests/unit.h
 tests_test_path_tree_CPPFLAGS = $(unit_cppflags)
 tests_test_path_tree_LDADD = $(unit_ldadd)
 tests_test_path_tree_SOURCES = tests/test-path-tree.c tests/unit.h
+
+tests_test_zip_CPPFLAGS = $(unit_cppflags)
+tests_test_zip_LDADD = $(unit_ldadd)
+tests_test_zip_SOURCES = tests/test-zip.c tests/unit.h tests/zip_fixture.h
 
 tests_test_short_name_CPPFLAGS = $(unit_cppflags)
 tests_test_short_name_LDADD = $(unit_ldadd)
