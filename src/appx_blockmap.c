@@ -68,8 +68,8 @@ static int start_map(struct building *b, const struct xml_tag *tag, struct err *
                    (int)(len < 80 ? len : 80), method);
 }
 
-/* Room for one more of COUNT things; a file or block takes far more bytes of the document than of
- * memory, so that its length limits both. */
+/* Room for one more of COUNT things. The length of the document limits blocks, which take more bytes
+ * of it than of memory; files have a limit of their own. */
 static int make_room(void **list, size_t count, size_t *room, size_t size, struct err *e)
 {
     if (count < *room)
@@ -91,6 +91,8 @@ static int start_file(struct building *b, const struct xml_tag *tag, struct err 
     uint32_t found;
     size_t len;
 
+    if (map->file_count >= BLOCKMAP_FILES_MAX)
+        return err_set(e, ERR_LIMIT, "more than %u files", BLOCKMAP_FILES_MAX);
     const char *value = xml_tag_attr(tag, "Name", &len);
     if (!value)
         return err_set(e, ERR_CORRUPT, "File has no Name");

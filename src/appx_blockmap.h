@@ -26,6 +26,7 @@
 #define BLOCKMAP_BLOCK_SIZE 65536u
 #define BLOCKMAP_STORED_MAX 131072u /* bytes in the zip that a block is believed to take */
 #define BLOCKMAP_BYTES_MAX  (512u * 1024u * 1024u)
+#define BLOCKMAP_FILES_MAX  (4u * 1024u * 1024u)
 
 struct blockmap_file {
     const char *name;     /* UTF-8, checked as opc_name_check() does, '/' between components */
@@ -52,7 +53,7 @@ struct blockmap {
  * blockmap_free(). Errors name the line: those of xml_stream(); ERR_XML when it is no block map;
  * ERR_UNSUPPORTED for an unknown hash method or an encrypted package; ERR_CORRUPT for a hash of the
  * wrong length, a number that is none or a wrong number of blocks; ERR_LIMIT for a stored size above
- * BLOCKMAP_STORED_MAX; ERR_BAD_NAME, ERR_DUPLICATE_NAME.
+ * BLOCKMAP_STORED_MAX or too many files; ERR_BAD_NAME, ERR_DUPLICATE_NAME.
  */
 int blockmap_read(const void *data, size_t len, struct blockmap **out, struct err *e) must_check;
 void blockmap_free(struct blockmap *map); /* NULL is fine */

@@ -142,7 +142,9 @@ int xml_stream(const void *data, size_t len, size_t max, const struct xml_stream
     ctxt->sax->comment = NULL;
     ctxt->sax->processingInstruction = NULL;
     ctxt->sax->serror = on_error;
-    xmlDoc *doc = xmlCtxtReadIO(ctxt, on_read, NULL, &s, NULL, s.text.encoding, XML_PARSE_NONET);
+    /* NOENT: without it libxml2 hands out "&#38;" for "&amp;". No other entities can be declared. */
+    xmlDoc *doc = xmlCtxtReadIO(ctxt, on_read, NULL, &s, NULL, s.text.encoding,
+                                XML_PARSE_NONET | XML_PARSE_NOENT);
     bool good = ctxt->wellFormed && !s.rc;
     xmlFreeDoc(doc); /* empty */
     xmlFreeParserCtxt(ctxt);

@@ -79,6 +79,7 @@ EXTRA_DIST += \
 if HAVE_CUNIT
 unit_tests = \
 	tests/test-ahead \
+	tests/test-appx-blockmap \
 	tests/test-attr \
 	tests/test-bad-sft \
 	tests/test-block-match \
@@ -114,6 +115,8 @@ unit_tests = \
 	tests/test-log \
 	tests/test-manifest \
 	tests/test-marker \
+	tests/test-name-index \
+	tests/test-opc-name \
 	tests/test-open \
 	tests/test-origin \
 	tests/test-origin-place \
@@ -148,6 +151,7 @@ unit_tests = \
 	tests/test-target \
 	tests/test-unpack \
 	tests/test-walk \
+	tests/test-xml-stream \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -400,12 +404,14 @@ EXTRA_DIST += tests/corpus
 dist_check_SCRIPTS += tests/fuzz/replay.sh
 TESTS += tests/fuzz/replay.sh
 check_PROGRAMS += \
+	tests/fuzz/fuzz-appx-blockmap \
 	tests/fuzz/fuzz-cache-index \
 	tests/fuzz/fuzz-container \
 	tests/fuzz/fuzz-dsft \
 	tests/fuzz/fuzz-href \
 	tests/fuzz/fuzz-launch-list \
 	tests/fuzz/fuzz-manifest \
+	tests/fuzz/fuzz-opc-name \
 	tests/fuzz/fuzz-osd \
 	tests/fuzz/fuzz-overlay-marker \
 	tests/fuzz/fuzz-http-reply \
@@ -426,6 +432,16 @@ check_LIBRARIES += libfuzzreplay.a
 libfuzzreplay_a_SOURCES = tests/fuzz/replay-main.c tests/fuzz/fuzz.h
 endif
 fuzz_cppflags = $(AM_CPPFLAGS) $(CORE_CFLAGS)
+
+tests_fuzz_fuzz_appx_blockmap_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_appx_blockmap_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_appx_blockmap_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_appx_blockmap_SOURCES = tests/fuzz/fuzz-appx-blockmap.c tests/fuzz/fuzz.h
+
+tests_fuzz_fuzz_opc_name_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_opc_name_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_opc_name_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_opc_name_SOURCES = tests/fuzz/fuzz-opc-name.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_cache_index_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_cache_index_LDFLAGS = $(fuzz_ldflags)
@@ -495,6 +511,22 @@ tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_dsft_sources)
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
 tests_test_package_builder_LDADD = $(unit_ldadd)
 tests_test_package_builder_SOURCES = tests/test-package-builder.c tests/package_spec.h tests/unit.h
+
+tests_test_appx_blockmap_CPPFLAGS = $(unit_cppflags)
+tests_test_appx_blockmap_LDADD = $(unit_ldadd)
+tests_test_appx_blockmap_SOURCES = tests/test-appx-blockmap.c tests/unit.h
+
+tests_test_name_index_CPPFLAGS = $(unit_cppflags)
+tests_test_name_index_LDADD = $(unit_ldadd)
+tests_test_name_index_SOURCES = tests/test-name-index.c tests/unit.h
+
+tests_test_opc_name_CPPFLAGS = $(unit_cppflags)
+tests_test_opc_name_LDADD = $(unit_ldadd)
+tests_test_opc_name_SOURCES = tests/test-opc-name.c tests/unit.h
+
+tests_test_xml_stream_CPPFLAGS = $(unit_cppflags)
+tests_test_xml_stream_LDADD = $(unit_ldadd)
+tests_test_xml_stream_SOURCES = tests/test-xml-stream.c tests/unit.h
 
 tests_test_ico_CPPFLAGS = $(unit_cppflags)
 tests_test_ico_LDADD = $(unit_ldadd)
