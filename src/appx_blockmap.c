@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "src/list.h"
 #include "src/name_index.h"
 #include "src/opc_name.h"
 #include "src/pool.h"
@@ -21,14 +22,13 @@ static const char *const digest_uris[DIGEST_COUNT] = {
     [DIGEST_SHA512] = "http://www.w3.org/2001/04/xmlenc#sha512",
 };
 
+/* The length of the document limits the lists of blocks, which take more bytes of it than of
+ * memory; files have a limit of their own. */
 struct building {
     struct blockmap *map;
-    struct blockmap_file *files; /* what the map will get, growing */
-    uint8_t *hashes;
-    uint32_t *sizes;
-    size_t file_room, block_room;
-    char space[64]; /* the root's name space */
-    bool in_file;   /* the last file is open */
+    struct list files, hashes, sizes; /* what the map will get; it has the counts already */
+    char space[64];                   /* the root's name space */
+    bool in_file;                     /* the last file is open */
 };
 
 /* "http://schemas.microsoft.com/appx/2010/blockmap" and what other years may bring. */
@@ -68,21 +68,6 @@ static int start_map(struct building *b, const struct xml_tag *tag, struct err *
                    (int)(len < 80 ? len : 80), method);
 }
 
-/* Room for one more of COUNT things. The length of the document limits blocks, which take more bytes
- * of it than of memory; files have a limit of their own. */
-static int make_room(void **list, size_t count, size_t *room, size_t size, struct err *e)
-{
-    if (count < *room)
-        return 0;
-    size_t more = *room ? *room * 2 : 64, bytes;
-    void *grown = mul_overflows(more, size, &bytes) ? NULL : realloc(*list, bytes);
-    if (!grown)
-        return err_nomem(e);
-    *list = grown;
-    *room = more;
-    return 0;
-}
-
 static int start_file(struct building *b, const struct xml_tag *tag, struct err *e)
 {
     struct blockmap *map = b->map;
@@ -110,15 +95,14 @@ static int start_file(struct building *b, const struct xml_tag *tag, struct err 
         rc = name_index_add(map->names, 0, name, map->file_count, &found, e);
     if (!rc && found != map->file_count)
         rc = err_set(e, ERR_DUPLICATE_NAME, "\"%.200s\" is listed twice", name);
-    void *files = b->files;
     if (!rc)
-        rc = make_room(&files, map->file_count, &b->file_room, sizeof *b->files, e);
-    b->files = files;
+        rc = list_make_room(&b->files, map->file_count, sizeof f, e);
     if (rc)
         return rc;
     f.name = name;
     f.local_size = (uint32_t)local_size;
-    b->files[map->file_count++] = f;
+    struct blockmap_file *files = b->files.items;
+    files[map->file_count++] = f;
     b->in_file = true;
     return 0;
 }
@@ -158,6 +142,12 @@ static bool decode_base64(const char *text, size_t len, uint8_t *out, unsigned w
     return !held && !memcmp(text + len - pad, "==", pad);
 }
 
+static struct blockmap_file *last_file(struct building *b)
+{
+    struct blockmap_file *files = b->files.items;
+    return &files[b->map->file_count - 1];
+}
+
 static uint64_t blocks_of(uint64_t size)
 {
     return size / BLOCKMAP_BLOCK_SIZE + (size % BLOCKMAP_BLOCK_SIZE != 0);
@@ -166,8 +156,8 @@ static uint64_t blocks_of(uint64_t size)
 static int add_block(struct building *b, const struct xml_tag *tag, struct err *e)
 {
     struct blockmap *map = b->map;
-    struct blockmap_file *f = &b->files[map->file_count - 1];
-    size_t len, hash_room = b->block_room;
+    struct blockmap_file *f = last_file(b);
+    size_t len;
     uint64_t size;
 
     if (f->block_count >= blocks_of(f->size))
@@ -179,21 +169,19 @@ static int add_block(struct building *b, const struct xml_tag *tag, struct err *
     if (size > BLOCKMAP_STORED_MAX)
         return err_set(e, ERR_LIMIT, "a block of \"%.200s\" takes %llu bytes; %u are the limit",
                        f->name, (unsigned long long)size, BLOCKMAP_STORED_MAX);
-    void *hashes = b->hashes, *sizes = b->sizes;
-    rc = make_room(&hashes, map->block_count, &hash_room, map->hash_len, e);
-    b->hashes = hashes;
+    rc = list_make_room(&b->hashes, map->block_count, map->hash_len, e);
     if (!rc)
-        rc = make_room(&sizes, map->block_count, &b->block_room, sizeof *b->sizes, e);
-    b->sizes = sizes;
+        rc = list_make_room(&b->sizes, map->block_count, sizeof(uint32_t), e);
     if (rc)
         return rc;
+    uint8_t *hashes = b->hashes.items;
+    uint32_t *sizes = b->sizes.items;
     const char *hash = xml_tag_attr(tag, "Hash", &len);
     if (!hash ||
-        !decode_base64(hash, len, b->hashes + (size_t)map->block_count * map->hash_len,
-                       map->hash_len))
+        !decode_base64(hash, len, hashes + (size_t)map->block_count * map->hash_len, map->hash_len))
         return err_set(e, ERR_CORRUPT, "a block of \"%.200s\" has no hash that is one of %s",
                        f->name, digest_name(map->digest));
-    b->sizes[map->block_count++] = (uint32_t)size;
+    sizes[map->block_count++] = (uint32_t)size;
     f->block_count++;
     return 0;
 }
@@ -221,20 +209,13 @@ static int on_end(void *arg, unsigned depth, struct err *e)
 
     if (depth != 1 || !b->in_file)
         return 0;
-    const struct blockmap_file *f = &b->files[b->map->file_count - 1];
+    const struct blockmap_file *f = last_file(b);
     b->in_file = false;
     if (f->block_count != blocks_of(f->size))
         return err_set(e, ERR_CORRUPT, "\"%.200s\" has %u blocks; its %llu bytes make %llu",
                        f->name, f->block_count, (unsigned long long)f->size,
                        (unsigned long long)blocks_of(f->size));
     return 0;
-}
-
-/* Gives back the room that was not needed; if that fails, it stays. */
-static void *fit(void *list, size_t count, size_t size)
-{
-    void *less = count ? realloc(list, count * size) : NULL;
-    return less ? less : list;
 }
 
 int blockmap_read(const void *data, size_t len, struct blockmap **out, struct err *e)
@@ -249,9 +230,9 @@ int blockmap_read(const void *data, size_t len, struct blockmap **out, struct er
     int rc = map->pool ? name_index_new(&map->names, e) : err_nomem(e);
     if (!rc)
         rc = xml_stream(data, len, BLOCKMAP_BYTES_MAX, &reader, &b, e);
-    map->files = fit(b.files, map->file_count, sizeof *map->files);
-    map->hashes = fit(b.hashes, map->block_count, map->hash_len);
-    map->sizes = fit(b.sizes, map->block_count, sizeof *map->sizes);
+    map->files = list_finish(&b.files, map->file_count, sizeof *map->files);
+    map->hashes = list_finish(&b.hashes, map->block_count, map->hash_len);
+    map->sizes = list_finish(&b.sizes, map->block_count, sizeof *map->sizes);
     if (rc) {
         err_wrap(e, "block map");
         blockmap_free(map);

@@ -29,9 +29,9 @@
 #define BLOCKMAP_FILES_MAX  (4u * 1024u * 1024u)
 
 struct blockmap_file {
-    const char *name;     /* UTF-8, checked as opc_name_check() does, '/' between components */
-    uint64_t size;        /* decoded; as many blocks as that makes, the last one may be short */
-    uint32_t local_size;  /* LfhSize: bytes of the local header of the zip entry; 0 = not given */
+    const char *name;    /* UTF-8, checked as opc_name_check() does, '/' between components */
+    uint64_t size;       /* decoded; as many blocks as that makes, the last one may be short */
+    uint32_t local_size; /* LfhSize: bytes of the local header of the zip entry; 0 = not given */
     uint32_t first_block;
     uint32_t block_count;
 };
@@ -52,13 +52,14 @@ struct blockmap {
  * Reads a document of LEN bytes, of which nothing is kept. The caller frees *out with
  * blockmap_free(). Errors name the line: those of xml_stream(); ERR_XML when it is no block map;
  * ERR_UNSUPPORTED for an unknown hash method or an encrypted package; ERR_CORRUPT for a hash of the
- * wrong length, a number that is none or a wrong number of blocks; ERR_LIMIT for a stored size above
- * BLOCKMAP_STORED_MAX or too many files; ERR_BAD_NAME, ERR_DUPLICATE_NAME.
+ * wrong length, a number that is none or a wrong number of blocks; ERR_LIMIT for a stored size
+ * above BLOCKMAP_STORED_MAX or too many files; ERR_BAD_NAME, ERR_DUPLICATE_NAME.
  */
 int blockmap_read(const void *data, size_t len, struct blockmap **out, struct err *e) must_check;
 void blockmap_free(struct blockmap *map); /* NULL is fine */
 
-/* The file of that name ('/' between components), compared as Windows does; NULL if there is none. */
+/* The file of that name ('/' between components), compared as Windows does; NULL if there is none.
+ */
 const struct blockmap_file *blockmap_find(const struct blockmap *map, const char *name, size_t len);
 
 /* Of block I (below f->block_count) of a file: its hash, its stored size (0 = not given). */

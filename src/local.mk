@@ -7,12 +7,18 @@ libsft_a_CFLAGS = $(AM_CFLAGS)
 libsft_a_SOURCES = \
 	src/appx_blockmap.c \
 	src/appx_blockmap.h \
+	src/appx_bundle.c \
+	src/appx_bundle.h \
 	src/appx_files.c \
 	src/appx_files.h \
+	src/appx_manifest.c \
+	src/appx_manifest.h \
 	src/appx_parts.c \
 	src/appx_parts.h \
 	src/appx_read.c \
 	src/appx_read.h \
+	src/appx_xml.c \
+	src/appx_xml.h \
 	src/block_match.c \
 	src/block_match.h \
 	src/codec.c \
@@ -36,6 +42,7 @@ libsft_a_SOURCES = \
 	src/icope.c \
 	src/launch_list.c \
 	src/launch_list.h \
+	src/list.h \
 	src/log.c \
 	src/log.h \
 	src/log_ring.c \

@@ -58,8 +58,7 @@ static struct slot *slot_for(const struct name_index *x, uint32_t parent, const 
 
     for (;; at = (at + 1) & mask) {
         struct slot *s = &x->slots[at];
-        if (!s->name ||
-            (s->parent == parent && fold_equal(s->name, strlen(s->name), name, len)))
+        if (!s->name || (s->parent == parent && fold_equal(s->name, strlen(s->name), name, len)))
             return s;
     }
 }

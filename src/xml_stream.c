@@ -88,8 +88,9 @@ static void on_doctype(void *arg, const xmlChar *name, const xmlChar *external,
 
     (void)name, (void)external, (void)system;
     if (!s->rc)
-        stop(ctxt, err_set(&s->err, ERR_XML_ENTITY, "document type declarations are not accepted, "
-                                                    "because they can declare entities"));
+        stop(ctxt, err_set(&s->err, ERR_XML_ENTITY,
+                           "document type declarations are not accepted, "
+                           "because they can declare entities"));
 }
 
 static void on_error(void *arg, xmlErrorPtr error)
@@ -142,7 +143,8 @@ int xml_stream(const void *data, size_t len, size_t max, const struct xml_stream
     ctxt->sax->comment = NULL;
     ctxt->sax->processingInstruction = NULL;
     ctxt->sax->serror = on_error;
-    /* NOENT: without it libxml2 hands out "&#38;" for "&amp;". No other entities can be declared. */
+    /* NOENT: without it libxml2 hands out "&#38;" for "&amp;". No other entities can be declared.
+     */
     xmlDoc *doc = xmlCtxtReadIO(ctxt, on_read, NULL, &s, NULL, s.text.encoding,
                                 XML_PARSE_NONET | XML_PARSE_NOENT);
     bool good = ctxt->wellFormed && !s.rc;

@@ -81,8 +81,9 @@ int xml_text_open(const void *document, size_t len, struct xml_text *t, struct e
 
     if (len >= 4 && ((le && !data[2] && !data[3]) || (!data[0] && !data[1])))
         return err_set(e, ERR_UNSUPPORTED, "UTF-32 documents are not supported");
-    *t = (struct xml_text){ .bytes = data, .len = len, .line = 1, .encoding = "UTF-8",
-                            .utf16 = le || be, .big = be };
+    *t = (struct xml_text){
+        .bytes = data, .len = len, .line = 1, .encoding = "UTF-8", .utf16 = le || be, .big = be
+    };
     size_t mark = 0;
     if (t->utf16)
         mark = data[0] >= 0xfe ? 2 : 0;
@@ -146,8 +147,7 @@ static int read_utf16(struct xml_text *t, char *out, size_t size, size_t *out_le
         }
     }
     if (t->at == t->len && t->high)
-        return err_at(e, ERR_XML, NULL, t->len - 2,
-                      "UTF-16 document ends inside a surrogate pair");
+        return err_at(e, ERR_XML, NULL, t->len - 2, "UTF-16 document ends inside a surrogate pair");
     *out_len = n;
     return 0;
 }

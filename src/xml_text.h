@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The bytes of an XML document from outside, on their way to libxml2: which encoding they are in, and
- * the limits that must be kept before it sees them. UTF-16 is decoded here and a declared encoding
- * is checked against a list, so that everything behind sees ASCII-compatible bytes. libxml2 2.9
- * compares the attributes of one element pairwise and builds the whole tag before it calls anybody,
- * hence the look at the raw bytes.
+ * The bytes of an XML document from outside, on their way to libxml2: which encoding they are in,
+ * and the limits that must be kept before it sees them. UTF-16 is decoded here and a declared
+ * encoding is checked against a list, so that everything behind sees ASCII-compatible bytes.
+ * libxml2 2.9 compares the attributes of one element pairwise and builds the whole tag before it
+ * calls anybody, hence the look at the raw bytes.
  */
 #ifndef SRC_XML_TEXT_H
 #define SRC_XML_TEXT_H
@@ -21,12 +21,13 @@ struct xml_text {
     size_t len, at;
     const char *encoding; /* what libxml2 is to believe, NULL for what the document says */
     bool utf16, big;
-    bool equals;          /* the check stands behind an equals sign */
-    uint32_t high;        /* first half of a surrogate pair, 0 = none */
+    bool equals;   /* the check stands behind an equals sign */
+    uint32_t high; /* first half of a surrogate pair, 0 = none */
     size_t attributes, line;
 };
 
-/* Finds the encoding. ERR_XML (empty, or half a character), ERR_UNSUPPORTED. DATA stays borrowed. */
+/* Finds the encoding. ERR_XML (empty, or half a character), ERR_UNSUPPORTED. DATA stays borrowed.
+ */
 int xml_text_open(const void *data, size_t len, struct xml_text *t, struct err *e) must_check;
 
 /* The next bytes, decoded and checked: how many, 0 at the end. SIZE is 4 or more. */

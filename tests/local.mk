@@ -80,6 +80,8 @@ if HAVE_CUNIT
 unit_tests = \
 	tests/test-ahead \
 	tests/test-appx-blockmap \
+	tests/test-appx-bundle \
+	tests/test-appx-manifest \
 	tests/test-attr \
 	tests/test-bad-sft \
 	tests/test-block-match \
@@ -405,6 +407,7 @@ dist_check_SCRIPTS += tests/fuzz/replay.sh
 TESTS += tests/fuzz/replay.sh
 check_PROGRAMS += \
 	tests/fuzz/fuzz-appx-blockmap \
+	tests/fuzz/fuzz-appx-manifest \
 	tests/fuzz/fuzz-cache-index \
 	tests/fuzz/fuzz-container \
 	tests/fuzz/fuzz-dsft \
@@ -432,6 +435,11 @@ check_LIBRARIES += libfuzzreplay.a
 libfuzzreplay_a_SOURCES = tests/fuzz/replay-main.c tests/fuzz/fuzz.h
 endif
 fuzz_cppflags = $(AM_CPPFLAGS) $(CORE_CFLAGS)
+
+tests_fuzz_fuzz_appx_manifest_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_appx_manifest_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_appx_manifest_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_appx_manifest_SOURCES = tests/fuzz/fuzz-appx-manifest.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_appx_blockmap_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_appx_blockmap_LDFLAGS = $(fuzz_ldflags)
@@ -511,6 +519,14 @@ tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_dsft_sources)
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
 tests_test_package_builder_LDADD = $(unit_ldadd)
 tests_test_package_builder_SOURCES = tests/test-package-builder.c tests/package_spec.h tests/unit.h
+
+tests_test_appx_bundle_CPPFLAGS = $(unit_cppflags)
+tests_test_appx_bundle_LDADD = $(unit_ldadd)
+tests_test_appx_bundle_SOURCES = tests/test-appx-bundle.c tests/unit.h
+
+tests_test_appx_manifest_CPPFLAGS = $(unit_cppflags)
+tests_test_appx_manifest_LDADD = $(unit_ldadd)
+tests_test_appx_manifest_SOURCES = tests/test-appx-manifest.c tests/unit.h
 
 tests_test_appx_blockmap_CPPFLAGS = $(unit_cppflags)
 tests_test_appx_blockmap_LDADD = $(unit_ldadd)

@@ -7,12 +7,12 @@
 #include "src/appx_blockmap.h"
 #include "tests/unit.h"
 
-#define NS   "http://schemas.microsoft.com/appx/2010/blockmap"
+#define NS           "http://schemas.microsoft.com/appx/2010/blockmap"
 #define ROOT(method) "<BlockMap xmlns='" NS "' HashMethod='" method "'>"
-#define SHA256 "http://www.w3.org/2001/04/xmlenc#sha256"
-#define HEAD ROOT(SHA256)
-#define HASH "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=" /* 1, 2, … 32 */
-#define BLOCK "<Block Hash='" HASH "' Size='9'/>"
+#define SHA256       "http://www.w3.org/2001/04/xmlenc#sha256"
+#define HEAD         ROOT(SHA256)
+#define HASH         "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=" /* 1, 2, … 32 */
+#define BLOCK        "<Block Hash='" HASH "' Size='9'/>"
 
 static struct blockmap *read_text(const char *text)
 {
@@ -76,9 +76,10 @@ static void blockmap_reads_files_and_blocks(void)
 
 static void blockmap_finds_names_as_windows_does(void)
 {
-    struct blockmap *map = read_text(HEAD "<File Name='a\\&#228;' Size='0'/>"
-                                          "<File Name='loader%5B1%5D.js' Size='0'/>"
-                                          "<File Name='R&amp;D &#38; &quot;' Size='0'/></BlockMap>");
+    struct blockmap *map =
+        read_text(HEAD "<File Name='a\\&#228;' Size='0'/>"
+                       "<File Name='loader%5B1%5D.js' Size='0'/>"
+                       "<File Name='R&amp;D &#38; &quot;' Size='0'/></BlockMap>");
     CU_ASSERT_PTR_EQUAL(find(map, "r&d & \""), &map->files[2]);
     CU_ASSERT_PTR_EQUAL(find(map, "a/\xc3\xa4"), &map->files[0]);
     CU_ASSERT_PTR_EQUAL(find(map, "A/\xc3\x84"), &map->files[0]);
@@ -192,7 +193,10 @@ static void blockmap_refuses_a_wrong_number_of_blocks(void)
 static void blockmap_refuses_bad_blocks(void)
 {
     static const char *const hashes[] = {
-        "", "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA", HASH "=", HASH "AAAA",
+        "",
+        "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA",
+        HASH "=",
+        HASH "AAAA",
         "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh", /* 33 bytes */
         "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHw==", /* 31 */
         "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyB=", /* bits in the padding */
@@ -245,14 +249,9 @@ static void blockmap_of_a_large_package_is_read(void)
     blockmap_free(map);
 }
 
-UNIT_MAIN("appx_blockmap",
-          TEST(blockmap_reads_files_and_blocks),
-          TEST(blockmap_finds_names_as_windows_does),
-          TEST(blockmap_knows_three_digests),
-          TEST(blockmap_passes_over_what_it_does_not_know),
-          TEST(blockmap_may_be_empty),
-          TEST(blockmap_refuses_other_documents),
-          TEST(blockmap_refuses_bad_files),
-          TEST(blockmap_refuses_a_wrong_number_of_blocks),
-          TEST(blockmap_refuses_bad_blocks),
+UNIT_MAIN("appx_blockmap", TEST(blockmap_reads_files_and_blocks),
+          TEST(blockmap_finds_names_as_windows_does), TEST(blockmap_knows_three_digests),
+          TEST(blockmap_passes_over_what_it_does_not_know), TEST(blockmap_may_be_empty),
+          TEST(blockmap_refuses_other_documents), TEST(blockmap_refuses_bad_files),
+          TEST(blockmap_refuses_a_wrong_number_of_blocks), TEST(blockmap_refuses_bad_blocks),
           TEST(blockmap_of_a_large_package_is_read))

@@ -66,7 +66,5 @@ static void ten_thousand_names_are_all_found(void)
     name_index_free(NULL);
 }
 
-UNIT_MAIN("name_index",
-          TEST(names_are_found_in_either_case_below_their_parent),
-          TEST(the_first_of_two_equal_names_stays),
-          TEST(ten_thousand_names_are_all_found))
+UNIT_MAIN("name_index", TEST(names_are_found_in_either_case_below_their_parent),
+          TEST(the_first_of_two_equal_names_stays), TEST(ten_thousand_names_are_all_found))

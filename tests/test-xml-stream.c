@@ -206,10 +206,17 @@ static void numbers_are_decimal_and_limited(void)
         int found;
         uint64_t value;
     } rows[] = {
-        { "<r/>", 0, 0 },          { "<r n='0'/>", 1, 0 },     { "<r n='1000'/>", 1, 1000 },
-        { "<r n='007'/>", 1, 7 },  { "<r n='1001'/>", -1, 0 }, { "<r n=''/>", -1, 0 },
-        { "<r n='-1'/>", -1, 0 },  { "<r n='+1'/>", -1, 0 },   { "<r n=' 1'/>", -1, 0 },
-        { "<r n='0x1'/>", -1, 0 }, { "<r n='99999999999999999999999'/>", -1, 0 },
+        { "<r/>", 0, 0 },
+        { "<r n='0'/>", 1, 0 },
+        { "<r n='1000'/>", 1, 1000 },
+        { "<r n='007'/>", 1, 7 },
+        { "<r n='1001'/>", -1, 0 },
+        { "<r n=''/>", -1, 0 },
+        { "<r n='-1'/>", -1, 0 },
+        { "<r n='+1'/>", -1, 0 },
+        { "<r n=' 1'/>", -1, 0 },
+        { "<r n='0x1'/>", -1, 0 },
+        { "<r n='99999999999999999999999'/>", -1, 0 },
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct number n = { .value = 1 };
@@ -222,11 +229,8 @@ static void numbers_are_decimal_and_limited(void)
     }
 }
 
-UNIT_MAIN("xml_stream",
-          TEST(elements_go_by_in_order),
+UNIT_MAIN("xml_stream", TEST(elements_go_by_in_order),
           TEST(utf16_of_either_order_is_read_with_and_without_mark),
-          TEST(other_encodings_are_read_or_refused),
-          TEST(bad_documents_are_refused_with_the_line),
-          TEST(limits_are_kept),
-          TEST(a_document_of_many_megabytes_is_read),
+          TEST(other_encodings_are_read_or_refused), TEST(bad_documents_are_refused_with_the_line),
+          TEST(limits_are_kept), TEST(a_document_of_many_megabytes_is_read),
           TEST(numbers_are_decimal_and_limited))

@@ -19,8 +19,7 @@ static void walk(const struct blockmap *map)
         FUZZ_CHECK(!opc_name_check(f->name, len, NULL) && f->size <= INT64_MAX);
         FUZZ_CHECK(blockmap_find(map, f->name, len) == f && f->first_block == blocks);
         FUZZ_CHECK(f->size <= (uint64_t)f->block_count * BLOCKMAP_BLOCK_SIZE);
-        FUZZ_CHECK(f->size + BLOCKMAP_BLOCK_SIZE >
-                   (uint64_t)f->block_count * BLOCKMAP_BLOCK_SIZE);
+        FUZZ_CHECK(f->size + BLOCKMAP_BLOCK_SIZE > (uint64_t)f->block_count * BLOCKMAP_BLOCK_SIZE);
         for (uint32_t k = 0; k < f->block_count; k++) {
             static volatile uint8_t sink;
             FUZZ_CHECK(blockmap_stored_size(map, f, k) <= BLOCKMAP_STORED_MAX);
