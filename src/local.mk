@@ -5,6 +5,8 @@ noinst_LIBRARIES += libsft.a
 libsft_a_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
 libsft_a_CFLAGS = $(AM_CFLAGS)
 libsft_a_SOURCES = \
+	src/appv_files.c \
+	src/appv_files.h \
 	src/appx_blockmap.c \
 	src/appx_blockmap.h \
 	src/appx_bundle.c \

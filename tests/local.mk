@@ -79,6 +79,7 @@ EXTRA_DIST += \
 if HAVE_CUNIT
 unit_tests = \
 	tests/test-ahead \
+	tests/test-appv-files \
 	tests/test-appx-blockmap \
 	tests/test-appx-bundle \
 	tests/test-appx-manifest \
@@ -406,6 +407,7 @@ EXTRA_DIST += tests/corpus
 dist_check_SCRIPTS += tests/fuzz/replay.sh
 TESTS += tests/fuzz/replay.sh
 check_PROGRAMS += \
+	tests/fuzz/fuzz-appv-files \
 	tests/fuzz/fuzz-appx-blockmap \
 	tests/fuzz/fuzz-appx-manifest \
 	tests/fuzz/fuzz-cache-index \
@@ -435,6 +437,11 @@ check_LIBRARIES += libfuzzreplay.a
 libfuzzreplay_a_SOURCES = tests/fuzz/replay-main.c tests/fuzz/fuzz.h
 endif
 fuzz_cppflags = $(AM_CPPFLAGS) $(CORE_CFLAGS)
+
+tests_fuzz_fuzz_appv_files_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_appv_files_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_appv_files_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_appv_files_SOURCES = tests/fuzz/fuzz-appv-files.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_appx_manifest_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_appx_manifest_LDFLAGS = $(fuzz_ldflags)
@@ -519,6 +526,10 @@ tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_dsft_sources)
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
 tests_test_package_builder_LDADD = $(unit_ldadd)
 tests_test_package_builder_SOURCES = tests/test-package-builder.c tests/package_spec.h tests/unit.h
+
+tests_test_appv_files_CPPFLAGS = $(unit_cppflags)
+tests_test_appv_files_LDADD = $(unit_ldadd)
+tests_test_appv_files_SOURCES = tests/test-appv-files.c tests/unit.h
 
 tests_test_appx_bundle_CPPFLAGS = $(unit_cppflags)
 tests_test_appx_bundle_LDADD = $(unit_ldadd)

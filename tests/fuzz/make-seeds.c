@@ -2,7 +2,8 @@
 /*
  * make-seeds DIR: writes the binary seeds of the fuzz targets into DIR/NAME/, so that none of them
  * lies in the repository. Good packages of every codec and flag, every row of tests/bad-sft.c,
- * differential packages likewise, maps of partial files, and indexes of the disk cache.
+ * differential packages likewise, maps of partial files, indexes of the disk cache, and documents
+ * in UTF-16.
  */
 #include "config.h"
 
@@ -133,6 +134,27 @@ static int dsft_seeds(const char *dir)
     return rc || !bad_dsft_each(bad_seed, &bad) || bad.rc;
 }
 
+/* Documents in UTF-16, which Microsoft's tools write now and then: TEXT, little-endian. */
+static int utf16_seed(const char *dir, const char *target, const char *text)
+{
+    char wide[1024] = "\xff\xfe";
+    size_t len = 2;
+    for (; *text && len < sizeof wide; len += 2)
+        wide[len] = *text++;
+    return write_file(dir, target, "utf16", wide, len);
+}
+
+static int utf16_seeds(const char *dir)
+{
+    return utf16_seed(dir, "appv-files",
+                      "<StreamMap><FeatureBlock><File Name='a'/></FeatureBlock></StreamMap>") |
+           utf16_seed(dir, "appx-blockmap",
+                      "<?xml version='1.0' encoding='utf-16'?>"
+                      "<BlockMap xmlns='http://schemas.microsoft.com/appx/2010/blockmap' "
+                      "HashMethod='http://www.w3.org/2001/04/xmlenc#sha256'>"
+                      "<File Name='a' Size='0'/></BlockMap>");
+}
+
 /* Sections that are not encoded are where a fuzzer's changes mean something. */
 static int raw_seed(const char *dir)
 {
@@ -144,7 +166,8 @@ static int raw_seed(const char *dir)
 
 int main(int argc, char **argv)
 {
-    static const char *const targets[] = { "cache-index", "container", "dsft", "overlay-map" };
+    static const char *const targets[] = { "appv-files",  "appx-blockmap", "cache-index",
+                                           "container",   "dsft",          "overlay-map" };
     char path[4096];
     if (argc != 2 || strlen(argv[1]) > sizeof path - 64) {
         fprintf(stderr, "usage: make-seeds DIR\n");
@@ -157,7 +180,8 @@ int main(int argc, char **argv)
     }
     struct seeds bad = { .dir = argv[1], .target = "container" };
     if (good_seeds(argv[1]) || raw_seed(argv[1]) || !bad_sft_each(bad_seed, &bad) || bad.rc ||
-        dsft_seeds(argv[1]) || map_seeds(argv[1]) || cache_seeds(argv[1])) {
+        dsft_seeds(argv[1]) || map_seeds(argv[1]) || cache_seeds(argv[1]) ||
+        utf16_seeds(argv[1])) {
         fprintf(stderr, "make-seeds: cannot write to %s\n", argv[1]);
         return 1;
     }
