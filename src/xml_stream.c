@@ -53,7 +53,6 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar *prefix, cons
         .name = (const char *)name,
         .uri = uri ? (const char *)uri : "",
         .depth = s->depth,
-        .line = line_of(ctxt),
         .attrs = attrs,
         .attr_count = (unsigned)attr_count,
     };

@@ -14,10 +14,9 @@
 #include "src/err.h"
 
 struct xml_tag {
-    const char *name; /* without prefix */
-    const char *uri;  /* name space, "" for none */
-    unsigned depth;   /* 0 for the root */
-    unsigned long line;
+    const char *name;                  /* without prefix */
+    const char *uri;                   /* name space, "" for none */
+    unsigned depth;                    /* 0 for the root */
     const unsigned char *const *attrs; /* libxml2's: name, prefix, URI, value, end of it */
     unsigned attr_count;
 };
