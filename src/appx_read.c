@@ -11,9 +11,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "src/appv_files.h"
 #include "src/appx_files.h"
+#include "src/appx_launch.h"
+#include "src/appx_manifest.h"
 #include "src/appx_parts.h"
 #include "src/codec.h"
+#include "src/fold.h"
 #include "src/package_builder.h"
 #include "src/path_tree.h"
 #include "src/zip.h"
@@ -24,15 +28,21 @@ struct reading {
     struct zip_directory directory;
     struct appx_parts parts;
     struct blockmap *map;
+    struct appx_manifest *manifest;
     struct appx_files files;
+    struct appv_metadata *names; /* of App-V packages, if they have it */
     struct path_tree *tree;
+    struct launch_runs launch;
     struct package_info info;
     bool is_appv;
 };
 
 static void reading_clear(struct reading *r)
 {
+    free(r->launch.runs);
     path_tree_free(r->tree);
+    appv_metadata_free(r->names);
+    appx_manifest_free(r->manifest);
     appx_files_free(&r->files);
     blockmap_free(r->map);
     zip_directory_free(&r->directory);
@@ -78,28 +88,152 @@ static int appx_need(const struct container_input *in, struct byte_range *want, 
     return rc;
 }
 
+/* --- documents -------------------------------------------------------------------------------- */
+
+/* Whether the bytes of a document have the digests that the block map says. */
+static int check_part(const struct reading *r, enum appx_part part, const uint8_t *bytes, size_t len,
+                      struct err *e)
+{
+    const char *name = appx_part_name(part);
+    const struct blockmap_file *f = blockmap_find(r->map, name, strlen(name));
+    uint8_t hash[DIGEST_MAX];
+    struct codec_context *ctx;
+
+    if (!f || f->size != len)
+        return err_set(e, ERR_CORRUPT, "%s is not in the block map, or with another size", name);
+    if (codec_context_new(&ctx))
+        return err_nomem(e);
+    int rc = 0;
+    for (uint32_t i = 0; i < f->block_count && !rc; i++) {
+        size_t at = (size_t)i * BLOCKMAP_BLOCK_SIZE;
+        size_t n = (size_t)min_u64(len - at, BLOCKMAP_BLOCK_SIZE);
+        if (codec_digest(ctx, r->map->digest, bytes + at, n, hash))
+            rc = err_nomem(e);
+        else if (memcmp(hash, blockmap_hash(r->map, f, i), r->map->hash_len))
+            rc = err_set(e, ERR_BLOCK_HASH, "%s: block %" PRIu32 " has not the digest of the block map",
+                         name, i);
+    }
+    codec_context_free(ctx);
+    return rc;
+}
+
+/* The checked bytes of a document, or NULL when there is none. */
+static int read_part(const struct reading *r, enum appx_part part, uint8_t **out, size_t *len,
+                     struct err *e)
+{
+    int rc = appx_part_read(r->in, &r->parts, part, out, len, e);
+
+    if (!rc && *out)
+        rc = check_part(r, part, *out, *len, e);
+    return rc;
+}
+
+static int wrapped(int rc, enum appx_part part, struct err *e)
+{
+    if (rc)
+        err_wrap(e, "%s", appx_part_name(part));
+    return rc;
+}
+
+static int read_manifest(struct reading *r, struct err *e)
+{
+    auto_free uint8_t *bytes = NULL;
+    size_t len;
+    int rc = read_part(r, APPX_MANIFEST, &bytes, &len, e);
+
+    if (rc)
+        return rc;
+    rc = wrapped(appx_manifest_read(bytes, len, &r->manifest, e), APPX_MANIFEST, e);
+    if (!rc)
+        r->is_appv = r->manifest->schema == APPX_SCHEMA_APPV;
+    return rc;
+}
+
+static int read_names(struct reading *r, struct err *e)
+{
+    auto_free uint8_t *bytes = NULL;
+    size_t len;
+    int rc = read_part(r, APPX_FILESYSTEM_METADATA, &bytes, &len, e);
+
+    if (rc || !bytes)
+        return rc;
+    return wrapped(appv_metadata_read(bytes, len, &r->names, e), APPX_FILESYSTEM_METADATA, e);
+}
+
+static int read_launch(struct reading *r, struct err *e)
+{
+    auto_free uint8_t *bytes = NULL;
+    struct appv_stream_map *map;
+    size_t len;
+    int rc = read_part(r, APPX_STREAM_MAP, &bytes, &len, e);
+
+    if (rc || !bytes)
+        return rc;
+    rc = wrapped(appv_stream_map_read(bytes, len, &map, e), APPX_STREAM_MAP, e);
+    if (rc)
+        return rc;
+    rc = appx_launch_runs(map, &r->files, r->tree, &r->launch, e);
+    appv_stream_map_free(map);
+    return rc;
+}
+
+static int read_map(struct reading *r, uint8_t digest[32], struct err *e)
+{
+    auto_free uint8_t *bytes = NULL;
+    size_t len;
+    int rc = appx_part_read(r->in, &r->parts, APPX_BLOCK_MAP, &bytes, &len, e);
+
+    if (rc)
+        return rc;
+    if (codec_sha256(NULL, bytes, len, digest))
+        return err_nomem(e);
+    return wrapped(blockmap_read(bytes, len, &r->map, e), APPX_BLOCK_MAP, e);
+}
+
 /* --- identity --------------------------------------------------------------------------------- */
 
+/* The same for all versions of a package: from App-V's own GUID, or else from name and publisher. */
+static int find_package_guid(struct reading *r, struct err *e)
+{
+    const struct appx_manifest *m = r->manifest;
+    size_t name_len = strlen(m->identity.name) + 1, publisher_len = strlen(m->identity.publisher);
+    auto_free char *text = malloc(name_len + publisher_len + 1);
+    uint8_t digest[32];
+
+    if (r->is_appv && !guid_parse(m->package_guid, &r->info.package_guid))
+        return 0;
+    if (!text)
+        return err_nomem(e);
+    memcpy(text, m->identity.name, name_len);
+    memcpy(text + name_len, m->identity.publisher, publisher_len);
+    if (codec_sha256(NULL, text, name_len + publisher_len, digest))
+        return err_nomem(e);
+    guid_from_digest(digest, &r->info.package_guid);
+    return 0;
+}
+
 /* The root hash covers the block map and so every file, and the directory, which says where they are. */
-static int make_identity(struct reading *r, const uint8_t *map, size_t map_len, struct err *e)
+static int make_identity(struct reading *r, const uint8_t map_digest[32], struct err *e)
 {
     const struct zip_directory *d = &r->directory;
     const uint8_t *directory = container_input_at(r->in, d->offset, d->length);
-    uint8_t hashes[64];
+    uint8_t digests[64];
 
-    if (codec_sha256(NULL, map, map_len, hashes) ||
-        codec_sha256(NULL, directory, (size_t)d->length, hashes + 32) ||
-        codec_sha256(NULL, hashes, sizeof hashes, r->info.root_hash))
+    memcpy(digests, map_digest, 32);
+    if (codec_sha256(NULL, directory, (size_t)d->length, digests + 32) ||
+        codec_sha256(NULL, digests, sizeof digests, r->info.root_hash))
         return err_nomem(e);
     r->info.format = r->is_appv ? "appv" : "appx";
+    r->info.name = r->manifest->identity.name;
     r->info.version_number = 1;
     r->info.block_size = BLOCKMAP_BLOCK_SIZE;
     r->info.codec = CODEC_DEFLATE;
     r->info.block_hash = BLOCK_HASH_DECODED;
     r->info.digest = (uint8_t)r->map->digest;
     r->info.container_bytes = r->in->size;
-    guid_from_digest(r->info.root_hash, &r->info.version_guid);
-    return 0;
+    if (!r->is_appv || guid_parse(r->manifest->version_guid, &r->info.version_guid))
+        guid_from_digest(r->info.root_hash, &r->info.version_guid);
+    return find_package_guid(r, e);
 }
 
 /* --- tree ------------------------------------------------------------------------------------- */
@@ -119,12 +253,54 @@ static int add_file(struct reading *r, uint32_t index, struct err *e)
     return rc;
 }
 
+/* What FilesystemMetadata.xml knows and the archive does not: 8.3 names … */
+static int set_short_names(struct reading *r, struct err *e)
+{
+    const struct appv_metadata *names = r->names;
+    struct path_node *root = path_tree_find(r->tree, "", 0);
+    auto_free struct path_node **nodes = calloc((size_t)names->entry_count + 1, sizeof *nodes);
+
+    if (!nodes)
+        return err_nomem(e);
+    for (uint32_t i = 0; i < names->entry_count; i++) {
+        const struct appv_entry *entry = &names->entries[i];
+        struct path_node *parent = entry->parent == APPV_NO_ENTRY ? root : nodes[entry->parent];
+        size_t len = strlen(entry->short_name);
+        nodes[i] = parent ? path_tree_child(r->tree, parent, entry->name, strlen(entry->name)) : NULL;
+        if (nodes[i] && name_is_8_3(entry->short_name, len)) {
+            nodes[i]->short_name = entry->short_name;
+            nodes[i]->short_len = (uint16_t)len;
+        }
+    }
+    return 0;
+}
+
+/* … and directories without files. */
+static int add_directories(struct reading *r, struct err *e)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < r->names->empty_count && !rc; i++) {
+        const char *path = r->names->empty_directories[i].path;
+        rc = path_tree_add(r->tree, path, strlen(path), true, PATH_TREE_NONE, NULL, e);
+    }
+    return rc;
+}
+
 static int make_tree(struct reading *r, struct err *e)
 {
     int rc = path_tree_new(&r->tree, e);
 
     for (uint32_t i = 0; !rc && i < r->files.count; i++)
         rc = add_file(r, i, e);
+    if (!rc && r->is_appv)
+        rc = read_names(r, e);
+    if (!rc && r->names)
+        rc = add_directories(r, e);
+    if (!rc && r->names)
+        rc = set_short_names(r, e);
+    if (!rc && r->is_appv)
+        rc = read_launch(r, e);
     return rc ? rc : path_tree_order(r->tree, e);
 }
 
@@ -193,7 +369,8 @@ static int add_nodes(const struct reading *r, struct package_builder *b, struct 
 static int build(const struct reading *r, struct package **out, struct err *e)
 {
     struct package_counts counts = { .nodes = path_tree_count(r->tree),
-                                     .blocks = r->files.block_count };
+                                     .blocks = r->files.block_count,
+                                     .launch_runs = r->launch.count };
     struct package_builder *b;
 
     for (uint32_t i = 0; i < counts.nodes; i++) {
@@ -211,43 +388,18 @@ static int build(const struct reading *r, struct package **out, struct err *e)
         rc = add_extents(r, b, e);
     if (!rc)
         rc = add_nodes(r, b, e);
+    for (uint32_t i = 0; i < r->launch.count && !rc; i++)
+        rc = package_builder_add_launch_run(b, r->launch.runs[i], e);
     if (!rc)
         rc = package_builder_finish(b, out, e);
     package_builder_free(b);
     return rc;
 }
 
-static bool has_root(const struct zip_directory *d)
-{
-    static const char root[] = "Root/";
-    bool found = false;
-
-    for (uint32_t i = 0; i < d->count && !found; i++)
-        found = d->entries[i].name_len >= sizeof root - 1 &&
-                !memcmp(d->entries[i].name, root, sizeof root - 1);
-    return found;
-}
-
-static int read_map(struct reading *r, struct err *e)
-{
-    auto_free uint8_t *bytes = NULL;
-    size_t len;
-    int rc = appx_part_read(r->in, &r->parts, APPX_BLOCK_MAP, &bytes, &len, e);
-
-    if (rc)
-        return rc;
-    rc = blockmap_read(bytes, len, &r->map, e);
-    if (rc) {
-        err_wrap(e, "%s", appx_part_name(APPX_BLOCK_MAP));
-        return rc;
-    }
-    r->is_appv = r->parts.entries[APPX_FILESYSTEM_METADATA] && has_root(&r->directory);
-    return make_identity(r, bytes, len, e);
-}
-
 static int appx_parse(const struct container_input *in, struct package **out, struct err *e)
 {
     struct reading r = { .in = in };
+    uint8_t map_digest[32];
     int rc = zip_read(in, &r.directory, e);
 
     if (!rc) {
@@ -255,7 +407,11 @@ static int appx_parse(const struct container_input *in, struct package **out, st
         rc = check_kind(&r.parts, e);
     }
     if (!rc)
-        rc = read_map(&r, e);
+        rc = read_map(&r, map_digest, e);
+    if (!rc)
+        rc = read_manifest(&r, e);
+    if (!rc)
+        rc = make_identity(&r, map_digest, e);
     if (!rc)
         rc = appx_files_join(in, &r.directory, r.map, &r.files, e);
     if (!rc)

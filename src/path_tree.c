@@ -192,6 +192,14 @@ struct path_node *path_tree_find(struct path_tree *t, const char *path, size_t l
     return &t->nodes[at];
 }
 
+struct path_node *path_tree_child(struct path_tree *t, const struct path_node *dir, const char *name,
+                                  size_t len)
+{
+    uint32_t at = *slot_of(t, (uint32_t)(dir - t->nodes), name, len);
+
+    return at ? &t->nodes[at] : NULL;
+}
+
 /* --- order ------------------------------------------------------------------------------------ */
 
 static int compare_nodes(const void *a, const void *b, void *arg)

@@ -49,6 +49,10 @@ int path_tree_add(struct path_tree *t, const char *path, size_t len, bool is_dir
 /* The node at PATH or NULL, however it is spelt. Valid until the next path_tree_add(). */
 struct path_node *path_tree_find(struct path_tree *t, const char *path, size_t len);
 
+/* The node NAME in DIR, a node of T, or NULL. */
+struct path_node *path_tree_child(struct path_tree *t, const struct path_node *dir, const char *name,
+                                  size_t len);
+
 /* Puts the nodes in breadth-first order, the children of each directory by name. Nothing can be added
  * or found afterwards. */
 int path_tree_order(struct path_tree *t, struct err *e) must_check;
