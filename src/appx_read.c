@@ -18,6 +18,7 @@
 #include "src/appx_parts.h"
 #include "src/codec.h"
 #include "src/fold.h"
+#include "src/log.h"
 #include "src/package_builder.h"
 #include "src/path_tree.h"
 #include "src/zip.h"
@@ -287,20 +288,37 @@ static int add_directories(struct reading *r, struct err *e)
     return rc;
 }
 
+/* The documents of App-V may be in packages that were converted, as files like any other; there what
+ * they say helps, and what is wrong with them does not matter. RC: of reading one. */
+static int may_lack(const struct reading *r, int rc, enum appx_part part, const struct err *why,
+                    struct err *e)
+{
+    if (!rc)
+        return 0;
+    if (r->is_appv || why->kind == ERR_NO_MEMORY) {
+        if (e)
+            *e = *why;
+        return rc;
+    }
+    log_info("appx", "%s is not used: %s", appx_part_name(part), why->text);
+    return 0;
+}
+
 static int make_tree(struct reading *r, struct err *e)
 {
+    struct err own = { .kind = ERR_NONE };
     int rc = path_tree_new(&r->tree, e);
 
     for (uint32_t i = 0; !rc && i < r->files.count; i++)
         rc = add_file(r, i, e);
-    if (!rc && r->is_appv)
-        rc = read_names(r, e);
+    if (!rc)
+        rc = may_lack(r, read_names(r, &own), APPX_FILESYSTEM_METADATA, &own, e);
     if (!rc && r->names)
         rc = add_directories(r, e);
     if (!rc && r->names)
         rc = set_short_names(r, e);
-    if (!rc && r->is_appv)
-        rc = read_launch(r, e);
+    if (!rc)
+        rc = may_lack(r, read_launch(r, &own), APPX_STREAM_MAP, &own, e);
     return rc ? rc : path_tree_order(r->tree, e);
 }
 

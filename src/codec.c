@@ -459,18 +459,36 @@ uint32_t codec_crc32(const void *data, size_t len)
     return libdeflate_crc32(0, data, len);
 }
 
+/* Whether IN, followed by an end mark if it has none of its own, gives OUT_LEN bytes. */
+static bool inflate_all(struct libdeflate_decompressor *d, const void *in, size_t in_len, void *out,
+                        size_t out_len)
+{
+    auto_free uint8_t *closed = NULL;
+    size_t used, made = 0;
+
+    if (libdeflate_deflate_decompress_ex(d, in, in_len, out, out_len, &used, &made) ==
+        LIBDEFLATE_SUCCESS)
+        return made == out_len;
+    closed = in_len < SIZE_MAX - sizeof deflate_end ? malloc(in_len + sizeof deflate_end) : NULL;
+    if (!closed)
+        return false;
+    memcpy(closed, in, in_len);
+    memcpy(closed + in_len, deflate_end, sizeof deflate_end);
+    return libdeflate_deflate_decompress_ex(d, closed, in_len + sizeof deflate_end, out, out_len,
+                                            &used, &made) == LIBDEFLATE_SUCCESS &&
+           made == out_len;
+}
+
 int codec_inflate(const void *in, size_t in_len, void *out, size_t out_len, uint32_t crc,
                   struct err *e)
 {
-    size_t used, made = 0;
     struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
 
     if (!d)
         return err_nomem(e);
-    bool good = libdeflate_deflate_decompress_ex(d, in, in_len, out, out_len, &used, &made) ==
-                LIBDEFLATE_SUCCESS;
+    bool good = inflate_all(d, in, in_len, out, out_len);
     libdeflate_free_decompressor(d);
-    if (!good || made != out_len)
+    if (!good)
         return err_set(e, ERR_CORRUPT, "invalid deflate data, or not of %zu bytes", out_len);
     if (codec_crc32(out, out_len) != crc)
         return err_set(e, ERR_CORRUPT, "the checksum (CRC-32) is wrong");

@@ -87,7 +87,8 @@ int codec_decode_with(struct codec_context *ctx, const struct codec_dictionary *
 long codec_encode_with(struct codec_context *ctx, const struct codec_dictionary *d,
                        const uint8_t *in, size_t in_len, uint8_t *out, struct err *e) must_check;
 
-/* A whole deflate stream of any length into exactly OUT_LEN bytes; what follows it is left alone. CRC: of
+/* A whole deflate stream of any length into exactly OUT_LEN bytes; the end mark may be missing, and what
+ * follows it is left alone. CRC: of
  * what it decodes to (as ZIP has it). ERR_CORRUPT. */
 int codec_inflate(const void *in, size_t in_len, void *out, size_t out_len, uint32_t crc,
                   struct err *e) must_check;

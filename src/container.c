@@ -27,6 +27,7 @@ struct container_reader {
     struct container_input in;
     const struct container_format *format; /* NULL until the head has come */
     struct byte_range want;                /* what is still missing of the range asked for */
+    bool guessed; /* no format knows the head: this one may know the end */
     unsigned rounds;
     struct package *package;
     bool done;
@@ -100,14 +101,19 @@ static void input_clear(struct container_input *in)
 
 /* --- formats ---------------------------------------------------------------------------------- */
 
-static int choose(const struct container_input *in, const struct container_format **out,
-                  struct err *e)
+/* The format that the head is of; else the one that may have something in front of it. */
+static const struct container_format *choose(const struct container_input *in, bool *guessed)
 {
+    *guessed = false;
     for (size_t i = 0; i < ARRAY_LEN(formats); i++)
-        if (formats[i]->probe(in)) {
-            *out = formats[i];
-            return 0;
-        }
+        if (formats[i]->probe(in))
+            return formats[i];
+    *guessed = true;
+    return &container_appx;
+}
+
+static int refuse(const struct container_input *in, struct err *e)
+{
     uint64_t len = container_input_run(in, 0);
     const char *what = container_identify(container_input_at(in, 0, len), (size_t)len);
     return err_set(e, ERR_NOT_A_PACKAGE, "not a package: the file %s%s",
@@ -158,9 +164,11 @@ static int advance(struct container_reader *r, struct err *e)
         r->want = (struct byte_range){ 0, min_u64(r->in.size, CONTAINER_HEAD_BYTES) };
         return 1;
     }
-    if (!r->format && (rc = choose(&r->in, &r->format, e)) < 0)
-        return rc;
+    if (!r->format)
+        r->format = choose(&r->in, &r->guessed);
     rc = ask(r->format, &r->in, &r->want, e);
+    if (rc < 0 && r->guessed && e->kind == ERR_NOT_A_PACKAGE)
+        return refuse(&r->in, e);
     if (rc > 0 && ++r->rounds > ROUNDS_MAX)
         return err_set(e, ERR_LIMIT, "%s: too many separate pieces of metadata", r->format->name);
     if (rc)
@@ -230,13 +238,18 @@ int container_read_memory(const void *data, size_t len, struct package **out, st
     };
     const struct container_format *format;
     struct byte_range want;
-    int rc;
+    struct err own;
+    bool guessed;
 
     if (!len)
         return err_set(e, ERR_TRUNCATED, "the file is empty");
-    if ((rc = choose(&in, &format, e)) < 0 || (rc = ask(format, &in, &want, e)) < 0)
-        return rc;
-    return format->parse(&in, out, e);
+    format = choose(&in, &guessed);
+    int rc = ask(format, &in, &want, &own);
+    if (rc < 0 && guessed && own.kind == ERR_NOT_A_PACKAGE)
+        return refuse(&in, e);
+    if (rc < 0 && e)
+        *e = own;
+    return rc < 0 ? rc : format->parse(&in, out, e);
 }
 
 void container_describe(const void *head, size_t len, uint64_t size,

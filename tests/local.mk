@@ -60,6 +60,8 @@ EXTRA_DIST += \
 	tests/it-061-cache-mount.sh \
 	tests/it-065-control.sh \
 	tests/it-068-status-attributes.sh \
+	tests/it-070-appx.sh \
+	tests/make-appx.py \
 	tests/it-066-soak.sh \
 	tests/it-067-cache-crowd.sh \
 	tests/wine/settings.c \

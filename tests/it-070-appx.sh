@@ -1,0 +1,199 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# AppX, MSIX and App-V 5 packages in real mounts: every form that writers give them, from a file and from a
+# web server, from the disk cache with no server, with an overlay; what is wrong is refused or an I/O
+# error. tests/make-appx.py writes them. Where real packages are at hand (SFTFS_SAMPLES or
+# ../shared/samples), each file of theirs is compared with what unzip gives.
+. "$(dirname "$0")/lib.sh"
+need_fuse
+requires sft python3 unzip
+
+src=$T/src
+mkdir -p "$src/VFS/ProgramFilesX64/Try It" "$src/empty/deep" "$src/Данные"
+echo hello >"$src/VFS/ProgramFilesX64/Try It/Read Me [1] 100%.txt"
+: >"$src/VFS/nothing.txt"
+seq 200000 >"$src/VFS/ProgramFilesX64/Try It/numbers.txt"
+python3 -c 'import random,sys
+random.seed(7); sys.stdout.buffer.write(random.randbytes(200000))' >"$src/VFS/noise.bin"
+head -c 65536 /dev/zero >"$src/VFS/block.bin"
+printf 'caf\303\251' >"$src/Данные/文書.txt"
+# The longest name, of three bytes each.
+python3 -c 'import sys; open(sys.argv[1] + "/" + "\u6587" * 85, "w").write("long")' "$src/VFS"
+m=$T/mnt
+
+# appx OUT [OPTION]...
+appx() {
+    out=$1
+    shift
+    python3 "$SFTFS_SRC/tests/make-appx.py" "$src" "$out" "$@" || die "make-appx $*"
+}
+
+# same: the mount has the files of $src, and no others
+same() {
+    (cd "$src" && find . -type f | sort | while read -r f; do sha256sum "$f"; done) >"$T/want"
+    (cd "$m" && find . -type f | sort | while read -r f; do sha256sum "$f"; done) >"$T/have"
+    cmp -s "$T/want" "$T/have" || {
+        diff "$T/want" "$T/have" | head -5
+        die "$1: the files differ"
+    }
+}
+
+step "packages of every form"
+n=0
+while read -r options; do
+    n=$((n + 1))
+    # shellcheck disable=SC2086
+    appx "$T/$n.msix" $options
+    mount_package "$T/$n.msix" "$m" -o case_sensitive
+    same "make-appx $options"
+    unmount "$m"
+    expect_status 0 sft verify "$T/$n.msix"
+done <<END
+--version 1.0.0.0
+--zip32
+--short-descriptors
+--hash sha384
+--hash sha512
+--utf16
+--utf16-bom
+--store
+--extra 17
+--prefix 5000
+--comment 65535
+--zip32 --comment 40000 --prefix 70000 --store
+END
+
+step "App-V: what is below Root, short names, empty directories, launch set"
+appx "$T/p.appv" --appv --short 'Try It=TRYIT~1,numbers.txt=NUM~1.TXT' \
+    --stream-map 'VFS/block.bin,VFS/ProgramFilesX64/Try It/numbers.txt:1:3'
+mount_package "$T/p.appv" "$m"
+same "App-V"
+[ -d "$m/empty/deep" ] || die "a directory without files is missing"
+cmp "$m/VFS/ProgramFilesX64/TRYIT~1/num~1.txt" \
+    "$src/VFS/ProgramFilesX64/Try It/numbers.txt" || die "short names"
+unmount "$m"
+expect_status 0 sft info --json "$T/p.appv"
+python3 - "$T/out" <<'PY' || die "sft info --json"
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert d['format'] == 'appv', d['format']
+assert d['package_guid'] == '11111111-2222-3333-4444-555555555555', d
+assert d['version_guid'] == '66666666-7777-8888-9999-AAAAAAAAAAAA', d
+assert d['launch_blocks'] == 4, d['launch_blocks']
+PY
+
+step "over HTTP: few requests, then from the disk cache without a server"
+mkdir "$T/www" "$T/cache"
+cp "$T/p.appv" "$T/1.msix" "$T/www/"
+start_nginx "$T/www"
+for name in p.appv 1.msix; do
+    http_log_mark
+    mount_package "$URL/$name" "$m" -o "cache_dir=$T/cache,autoload=never"
+    [ "$(http_requests)" -le 3 ] || die "$(http_requests) requests to mount $name"
+    same "$name over HTTP"
+    unmount "$m"
+    stop_nginx
+    mount_package "$URL/$name" "$m" -o "cache_dir=$T/cache,offline"
+    same "$name from the cache"
+    unmount "$m"
+    resume_nginx
+    expect_status 0 sft cache load --cache-dir "$T/cache" "$URL/$name"
+    expect_status 0 sft cache verify --cache-dir "$T/cache"
+done
+
+step "with an overlay"
+mount_package "$T/p.appv" "$m" -o "overlay=$T/overlay"
+echo more >>"$m/VFS/ProgramFilesX64/Try It/numbers.txt" || die "cannot append"
+rm "$m/VFS/noise.bin" || die "cannot remove"
+mv "$m/VFS/block.bin" "$m/empty/deep/moved.bin" || die "cannot move"
+unmount "$m"
+mount_package "$T/p.appv" "$m" -o "overlay=$T/overlay"
+expect_equal "$(tail -n 1 "$m/VFS/ProgramFilesX64/Try It/numbers.txt")" more
+expect_equal "$(head -n 200000 "$m/VFS/ProgramFilesX64/Try It/numbers.txt" | sha256sum)" \
+    "$(sha256sum <"$src/VFS/ProgramFilesX64/Try It/numbers.txt")"
+cmp "$m/empty/deep/moved.bin" "$src/VFS/block.bin" || die "the moved file"
+[ ! -e "$m/VFS/noise.bin" ] || die "the removed file is back"
+unmount "$m"
+
+step "a block that is not what the map says"
+appx "$T/wrong.msix" --wrong VFS/noise.bin
+mount_package "$T/wrong.msix" "$m"
+cat "$m/VFS/noise.bin" >"$T/got" 2>/dev/null && die "a wrong block was read"
+cmp "$m/VFS/block.bin" "$src/VFS/block.bin" || die "the other files"
+unmount "$m"
+expect_status 5 sft verify "$T/wrong.msix"
+expect_text "$T/out" 'noise.bin|block'
+
+step "what cannot be mounted"
+head -c 100000 "$T/1.msix" >"$T/cut.msix"
+for bad in cut.msix; do
+    timeout 20 sftfs "$T/$bad" "$m" 2>"$T/err" && die "$bad was mounted"
+    expect_text "$T/err" "$bad"
+done
+appx "$T/nosizes.msix" --no-sizes
+timeout 20 sftfs "$T/nosizes.msix" "$m" 2>"$T/err" && die "a map without sizes was believed"
+expect_text "$T/err" 'does not say where'
+
+step "hostile archives: claims that take no memory and no time"
+python3 - "$T" <<'PY' || die "cannot write them"
+import struct, sys, zlib
+top = sys.argv[1]
+def archive(name, entries, count=None):
+    body, central = b'', b''
+    for path, method, data, size in entries:
+        at = len(body)
+        path = path.encode()
+        crc = zlib.crc32(data)
+        head = struct.pack('<HHHIIIIHH', 45, 0, method, 0, crc, len(data), size & 0xffffffff, len(path), 0)
+        body += b'PK\3\4' + head + path + data
+        big = struct.pack('<HHQ', 1, 8, size) if size >= 0xffffffff else b''
+        central += (b'PK\1\2' + struct.pack('<HHHHIIIIHHHHHII', 45, 45, 0, method, 0, crc, len(data),
+                    min(size, 0xffffffff), len(path), len(big), 0, 0, 0, 0, at) + path + big)
+    n = len(entries) if count is None else count
+    end = b'PK\5\6' + struct.pack('<HHHHIIH', 0, 0, n, n, len(central), len(body), 0)
+    open(top + '/' + name, 'wb').write(body + central + end)
+bomb = zlib.compress(bytes(10 << 20), 9)[2:-4]
+archive('claim.msix', [('AppxManifest.xml', 8, bomb, 10 << 30), ('AppxBlockMap.xml', 8, bomb, 10 << 30)])
+archive('bomb.msix', [('AppxManifest.xml', 8, b'\3\0', 0), ('AppxBlockMap.xml', 8, bomb, 10 << 20)])
+archive('twice.msix', [('AppxManifest.xml', 0, b'x', 1), ('AppxManifest.xml', 0, b'x', 1)])
+archive('empty.msix', [])
+PY
+for bad in claim bomb twice empty; do
+    (ulimit -v 400000; timeout 20 sft info "$T/$bad.msix" >"$T/out" 2>&1)
+    status=$?
+    [ $status -gt 0 ] && [ $status -lt 100 ] || {
+        cat "$T/out"
+        die "$bad.msix: exit status $status"
+    }
+done
+
+samples=${SFTFS_SAMPLES:-$SFTFS_SRC/../shared/samples}/msix
+if [ ! -d "$samples" ]; then
+    echo "not tested: real packages, none in $samples"
+    exit 0
+fi
+step "real packages, against unzip"
+for p in "$samples"/*.appx "$samples"/flat/*.appx; do
+    case $p in *OPC_E_ZIP*) continue ;; esac
+    mount_package "$p" "$m"
+    python3 - "$p" "$m" <<'PY' || die "$p"
+import os, sys, urllib.parse, zipfile
+package, mount = sys.argv[1:]
+own = ('AppxManifest.xml', 'AppxBlockMap.xml', 'AppxSignature.p7x', '[Content_Types].xml')
+z, seen = zipfile.ZipFile(package), 0
+for i in z.infolist():
+    name = urllib.parse.unquote(i.filename)
+    if name in own or name.startswith('AppxMetadata/'):
+        continue
+    with open(os.path.join(mount, name), 'rb') as f:
+        assert f.read() == z.read(i), name
+    seen += 1
+assert seen == sum(len(f) for _, _, f in os.walk(mount)), 'other files'
+PY
+    unmount "$m"
+done
+for p in "$samples"/OPC_E_ZIP*.appx "$samples"/BlockMap/*; do
+    timeout 20 sftfs "$p" "$m" 2>"$T/err" && die "$p was mounted"
+    [ -s "$T/err" ] || die "$p: no message"
+done
+exit 0
