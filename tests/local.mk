@@ -85,6 +85,7 @@ unit_tests = \
 	tests/test-appx-blockmap \
 	tests/test-appx-bundle \
 	tests/test-appx-manifest \
+	tests/test-appx-samples \
 	tests/test-attr \
 	tests/test-bad-sft \
 	tests/test-block-match \
@@ -540,6 +541,10 @@ tests_test_appx_bundle_SOURCES = tests/test-appx-bundle.c tests/unit.h
 tests_test_appx_manifest_CPPFLAGS = $(unit_cppflags)
 tests_test_appx_manifest_LDADD = $(unit_ldadd)
 tests_test_appx_manifest_SOURCES = tests/test-appx-manifest.c tests/unit.h
+
+tests_test_appx_samples_CPPFLAGS = $(unit_cppflags)
+tests_test_appx_samples_LDADD = $(unit_ldadd)
+tests_test_appx_samples_SOURCES = tests/test-appx-samples.c tests/unit.h
 
 tests_test_appx_blockmap_CPPFLAGS = $(unit_cppflags)
 tests_test_appx_blockmap_LDADD = $(unit_ldadd)
