@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "src/appv_files.h"
+#include "src/appx_details.h"
 #include "src/appx_files.h"
 #include "src/appx_launch.h"
 #include "src/appx_manifest.h"
@@ -406,6 +407,8 @@ static int build(const struct reading *r, struct package **out, struct err *e)
         rc = add_extents(r, b, e);
     if (!rc)
         rc = add_nodes(r, b, e);
+    if (!rc)
+        rc = appx_details_add(r->manifest, b, e);
     for (uint32_t i = 0; i < r->launch.count && !rc; i++)
         rc = package_builder_add_launch_run(b, r->launch.runs[i], e);
     if (!rc)

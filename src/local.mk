@@ -11,6 +11,8 @@ libsft_a_SOURCES = \
 	src/appx_blockmap.h \
 	src/appx_bundle.c \
 	src/appx_bundle.h \
+	src/appx_details.c \
+	src/appx_details.h \
 	src/appx_files.c \
 	src/appx_files.h \
 	src/appx_manifest.c \

@@ -37,6 +37,8 @@ void package_free(struct package *p)
     free(p->file_id_rank);
     free(p->sds);
     free(p->sd_end);
+    free(p->details);
+    pool_free(p->texts);
     free(p->dictionary_bytes);
     codec_dictionary_free(p->dictionary);
     free(p);
@@ -310,6 +312,12 @@ size_t package_block_files(const struct package *p, uint32_t index, const uint32
 {
     *files = p->block_files + p->block_start[index];
     return p->block_start[index + 1] - p->block_start[index];
+}
+
+const struct package_detail *package_details(const struct package *p, size_t *count)
+{
+    *count = p->detail_count;
+    return p->details;
 }
 
 const uint8_t *package_security_descriptor(const struct package *p, uint32_t id, size_t *len)

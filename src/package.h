@@ -201,6 +201,17 @@ int package_check_block(const struct package *p, uint32_t index, const uint8_t *
  */
 size_t package_block_files(const struct package *p, uint32_t index, const uint32_t **files);
 
+/* One thing that a package's own documents say of it. */
+struct package_detail {
+    const char *list;  /* "applications": of an item of that list; "": of the package itself */
+    uint32_t item;     /* which one, from 0 on */
+    const char *key;   /* "executable"; lower case, '_' between words; unique in its item */
+    const char *value; /* UTF-8, as found, not empty */
+};
+
+/* All of them, those of one item in a row and the items of one list, too. *COUNT may be 0. */
+const struct package_detail *package_details(const struct package *p, size_t *count);
+
 /* Self-relative security descriptor ID (1 .. info->sd_count), as stored. NULL if out of range. */
 const uint8_t *package_security_descriptor(const struct package *p, uint32_t id, size_t *len);
 

@@ -506,3 +506,27 @@ int package_builder_add_sd(struct package_builder *b, const uint8_t *sd, size_t 
     p->info.sd_count++;
     return 0;
 }
+
+int package_builder_add_detail(struct package_builder *b, const char *list, uint32_t item,
+                               const char *key, const char *value, struct err *e)
+{
+    struct package *p = b->p;
+
+    if (!value[0])
+        return 0;
+    if (!p->texts && !(p->texts = pool_new()))
+        return err_nomem(e);
+    if (!(p->detail_count & (p->detail_count - 1))) { /* a power of two, or none: full */
+        size_t room = p->detail_count ? 2 * p->detail_count : 1;
+        struct package_detail *more = realloc(p->details, room * sizeof *more);
+        if (!more)
+            return err_nomem(e);
+        p->details = more;
+    }
+    char *copy = pool_strndup(p->texts, value, strlen(value));
+    if (!copy)
+        return err_nomem(e);
+    p->details[p->detail_count++] =
+        (struct package_detail){ .list = list, .item = item, .key = key, .value = copy };
+    return 0;
+}

@@ -94,6 +94,10 @@ int package_builder_add_sd(struct package_builder *b, const uint8_t *sd, size_t 
 int package_builder_set_dictionary(struct package_builder *b, const uint8_t *data, size_t len,
                                    struct err *e) must_check;
 
+/* Copies; an empty VALUE is left out. LIST and KEY are constants that outlive the package. */
+int package_builder_add_detail(struct package_builder *b, const char *list, uint32_t item,
+                               const char *key, const char *value, struct err *e) must_check;
+
 /* Final checks and indexes. On success *out owns everything and the builder is empty. */
 int package_builder_finish(struct package_builder *b, struct package **out, struct err *e)
     must_check;

@@ -14,6 +14,7 @@
 #include "src/guid.h"
 #include "src/package.h"
 #include "src/package_builder.h"
+#include "src/pool.h"
 
 /*
  * Where an extent begins. The extents of files with more than one stand first, and only those have
@@ -67,6 +68,10 @@ struct package {
 
     uint8_t *sds;           /* security descriptors back to back */
     size_t *sd_end;         /* sd_count + 1 entries, the first is 0 */
+
+    struct package_detail *details; /* values are of the pool */
+    size_t detail_count;
+    struct pool *texts; /* NULL without details */
 };
 
 struct package_builder {

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 
 #include "src/codec.h"
@@ -51,6 +52,37 @@ static uint64_t launch_blocks(const struct package *p, uint64_t *bytes)
             *bytes += package_block(p, b)->stored_len;
     }
     return n;
+}
+
+/* What the package's own documents say: members of DETAILS, and in it a list for each list of things. */
+static void print_details_json(struct json *j, const struct package *p)
+{
+    size_t count;
+    const struct package_detail *d = package_details(p, &count);
+    const char *list = "";
+
+    json_object(j, "details");
+    for (size_t i = 0; i < count; i++) {
+        bool is_new = i == 0 || strcmp(d[i].list, list);
+        if (is_new && list[0]) {
+            json_close_object(j);
+            json_close_array(j);
+        } else if (!is_new && list[0] && d[i].item != d[i - 1].item) {
+            json_close_object(j);
+            json_object(j, NULL);
+        }
+        if (is_new && d[i].list[0]) {
+            json_array(j, d[i].list);
+            json_object(j, NULL);
+        }
+        list = d[i].list;
+        json_string(j, d[i].key, d[i].value);
+    }
+    if (list[0]) {
+        json_close_object(j);
+        json_close_array(j);
+    }
+    json_close_object(j);
 }
 
 static void print_json(const struct sft_input *in)
@@ -103,6 +135,7 @@ static void print_json(const struct sft_input *in)
     }
     json_close_array(&j);
     json_hex(&j, "root_hash", info->root_hash, sizeof info->root_hash);
+    print_details_json(&j, in->package);
     json_close_object(&j);
     json_end(&j); /* report_finish() looks */
 }
@@ -146,6 +179,38 @@ static void print_versions(const struct package_info *info)
     }
 }
 
+/* "display_name" -> "Display name:" */
+static void line_detail(const char *indent, const struct package_detail *d)
+{
+    char label[64];
+    int n = snprintf(label, sizeof label, "%s%s:", indent, d->key);
+
+    for (int i = 0; i < n && i < (int)sizeof label; i++)
+        if (label[i] == '_')
+            label[i] = ' ';
+    char *first = &label[strlen(indent)];
+    *first = (char)toupper((unsigned char)*first);
+    if (strlen(label) >= 18)
+        (void)printf("%s ", label);
+    else
+        (void)printf("%-18s", label);
+    text_put(stdout, d->value);
+    (void)putchar('\n');
+}
+
+static void print_details(const struct package *p)
+{
+    size_t count;
+    const struct package_detail *d = package_details(p, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (d[i].list[0] && (!i || strcmp(d[i].list, d[i - 1].list) || d[i].item != d[i - 1].item))
+            (void)printf("%c%s %" PRIu32 ":\n", toupper((unsigned char)d[i].list[0]),
+                         d[i].list + 1, d[i].item + 1);
+        line_detail(d[i].list[0] ? "  " : "", &d[i]);
+    }
+}
+
 static void print_text(const struct sft_input *in)
 {
     const struct package_info *info = package_info(in->package);
@@ -183,6 +248,7 @@ static void print_text(const struct sft_input *in)
         (void)printf("%02x", info->root_hash[i]);
     (void)putchar('\n');
     print_versions(info);
+    print_details(in->package);
 }
 
 /* A differential SFT: which version it takes to which, and how much of it there is. */
