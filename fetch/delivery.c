@@ -35,10 +35,15 @@ static void cached_free(struct cached *c)
     free(c->path);
 }
 
-static int read_cached(struct cached *c, const char *path, struct err *e)
+static int read_cached(struct cached *c, const struct delivery_options *o, const char *path,
+                       struct err *e)
 {
+    struct source_options file = { .io_timeout_ms = 0 };
     struct source *source;
-    int rc = package_open(path, NULL, &source, &c->package, e);
+
+    if (o->connection)
+        file.container = o->connection->container;
+    int rc = package_open(path, &file, &source, &c->package, e);
 
     if (rc)
         return rc;
@@ -66,7 +71,7 @@ static void find_cached(struct cache_dir *dir, const struct delivery_options *o,
         if ((!location && !o->package_guid) ||
             cache_lookup(dir, location, location ? NULL : o->package_guid, &path, &e))
             continue;
-        if (read_cached(out, path, &e)) {
+        if (read_cached(out, o, path, &e)) {
             log_warning(LOG, "the cached package cannot be used: %s; error=%s", e.text,
                         err_kind_name(e.kind));
             cache_lookup_failed(dir, path);
@@ -161,7 +166,8 @@ static int open_online(const struct delivery_options *o, struct delivery *d, str
     if (is_cached_version(d->source, cached))
         d->package = steal_ptr(&cached->package);
     else
-        rc = package_read(d->source, metadata_keep, metadata, &d->package, e);
+        rc = package_read(d->source, o->connection ? &o->connection->container : NULL, metadata_keep,
+                          metadata, &d->package, e);
     if (rc)
         err_wrap(e, "%s", source_name(d->source));
     source_drop_head(d->source);

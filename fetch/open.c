@@ -32,8 +32,8 @@ static int feed(const struct reading *r, struct byte_range want, struct err *e)
     return rc || !r->sink ? rc : r->sink(r->arg, want.offset, bytes, want.length, e);
 }
 
-int package_read(struct source *s, package_bytes_fn sink, void *arg, struct package **out,
-                 struct err *e)
+int package_read(struct source *s, const struct container_options *co, package_bytes_fn sink,
+                 void *arg, struct package **out, struct err *e)
 {
     struct reading r = { .source = s, .sink = sink, .arg = arg };
     struct byte_range want;
@@ -41,6 +41,8 @@ int package_read(struct source *s, package_bytes_fn sink, void *arg, struct pack
 
     if (rc)
         return rc;
+    if (co)
+        container_reader_set_options(r.reader, co);
     while ((rc = container_reader_next(r.reader, &want, e)) > 0) {
         rc = feed(&r, want, e);
         if (rc)
@@ -60,7 +62,7 @@ int package_open(const char *location, const struct source_options *o, struct so
 
     if (rc)
         return rc;
-    rc = package_read(s, NULL, NULL, package, e);
+    rc = package_read(s, o ? &o->container : NULL, NULL, NULL, package, e);
     source_drop_head(s);
     if (rc) {
         err_wrap(e, "%s", source_name(s));

@@ -11,9 +11,9 @@
 typedef int (*package_bytes_fn)(void *arg, uint64_t offset, const uint8_t *bytes, size_t len,
                                 struct err *e);
 
-/* Reads the package metadata from S. SINK may be NULL. The caller owns *out. */
-int package_read(struct source *s, package_bytes_fn sink, void *arg, struct package **out,
-                 struct err *e) must_check;
+/* Reads the package metadata from S. CO and SINK may be NULL. The caller owns *out. */
+int package_read(struct source *s, const struct container_options *co, package_bytes_fn sink,
+                 void *arg, struct package **out, struct err *e) must_check;
 
 /* Opens LOCATION and reads its package metadata: one range request for most packages, two at the
  * most for a well-formed one. On success the caller owns both. Blocks up to the deadline. */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "src/compiler.h"
+#include "src/container.h"
 #include "src/err.h"
 
 struct source;
@@ -97,6 +98,7 @@ struct source_options {
                                     * unless given); NULL = do not */
     bool insecure;               /* do not verify TLS certificates */
     bool once;                   /* while opening: as SOURCE_READ_ONCE */
+    struct container_options container; /* for package_open(): what to make of the object */
     struct source_opening *opening; /* used by source_open() only; NULL: nobody ends it */
 };
 

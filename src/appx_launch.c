@@ -81,9 +81,11 @@ static int add_feature_block(struct collecting *c, const struct appv_stream_map 
     for (uint32_t i = 0; i < fb->file_count && !rc; i++) {
         const struct appv_stream_file *file = &map->files[fb->first_file + i];
         const char *path = file->path;
-        if (!strncmp(path, root, sizeof root - 1))
-            path += sizeof root - 1;
         const struct path_node *n = path_tree_find(tree, path, strlen(path));
+        if (!n && !strncmp(path, root, sizeof root - 1)) {
+            path += sizeof root - 1;
+            n = path_tree_find(tree, path, strlen(path));
+        }
         if (n && !n->is_dir)
             rc = add_file(c, map, file, &files->files[n->item], e);
     }

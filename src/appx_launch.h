@@ -21,8 +21,8 @@ struct launch_runs { /* zero is empty */
 };
 
 /*
- * The blocks of the publishing and the primary feature block. TREE has the files by their path below
- * Root, each with its index in FILES, and is not ordered yet. Files that the map names and the package has
+ * The blocks of the publishing and the primary feature block. TREE has the files by their path in the
+ * archive or below Root, each with its index in FILES, and is not ordered yet. Files that the map names and the package has
  * not are passed over, as are ranges beyond their end.
  */
 int appx_launch_runs(const struct appv_stream_map *map, const struct appx_files *files,

@@ -14,6 +14,7 @@
 #include "src/appv_files.h"
 #include "src/appx_details.h"
 #include "src/appx_files.h"
+#include "src/appx_inner.h"
 #include "src/appx_launch.h"
 #include "src/appx_manifest.h"
 #include "src/appx_parts.h"
@@ -27,6 +28,7 @@
 /* What parse() works with. */
 struct reading {
     const struct container_input *in;
+    uint64_t base; /* of IN in the object */
     struct zip_directory directory;
     struct appx_parts parts;
     struct blockmap *map;
@@ -57,11 +59,15 @@ static bool appx_probe(const struct container_input *in)
     return zip_begins(in);
 }
 
+static bool is_bundle(const struct appx_parts *parts)
+{
+    return !parts->entries[APPX_MANIFEST] && parts->entries[APPX_BUNDLE_MANIFEST];
+}
+
 static int check_kind(const struct appx_parts *parts, struct err *e)
 {
-    if (!parts->entries[APPX_MANIFEST] && parts->entries[APPX_BUNDLE_MANIFEST])
-        return err_set(e, ERR_UNSUPPORTED, "a bundle, which holds packages for several machines; take "
-                                           "the one that fits out of it");
+    if (is_bundle(parts))
+        return err_set(e, ERR_UNSUPPORTED, "a bundle inside a bundle");
     if (!parts->entries[APPX_MANIFEST])
         return err_set(e, ERR_NOT_A_PACKAGE, "not a package: a ZIP archive without %s",
                        appx_part_name(APPX_MANIFEST));
@@ -71,22 +77,51 @@ static int check_kind(const struct appx_parts *parts, struct err *e)
     return 0;
 }
 
+/* What is needed of one archive; DIRECTORY and PARTS are filled as soon as it is known. */
+static int need_documents(const struct container_input *in, struct zip_directory *directory,
+                          struct appx_parts *parts, struct byte_range *want, struct err *e)
+{
+    *directory = (struct zip_directory){ .entries = NULL };
+    int rc = zip_need(in, want, e);
+    if (!rc)
+        rc = zip_read(in, directory, e);
+    if (rc)
+        return rc;
+    appx_parts_find(directory, parts);
+    return appx_parts_need(in, parts, want, e);
+}
+
+/* 1: *want is needed. 0: *inner is the range of the object that is the package. */
+static int find_package(const struct container_input *in, struct byte_range *inner,
+                        struct byte_range *want, struct err *e)
+{
+    struct zip_directory directory;
+    struct appx_parts parts;
+    int rc = need_documents(in, &directory, &parts, want, e);
+
+    *inner = (struct byte_range){ 0, in->size };
+    if (!rc && is_bundle(&parts))
+        rc = appx_inner_find(in, &directory, &parts, inner, e);
+    zip_directory_free(&directory);
+    return rc;
+}
+
 static int appx_need(const struct container_input *in, struct byte_range *want, struct err *e)
 {
     struct zip_directory directory;
     struct appx_parts parts;
-    int rc = zip_need(in, want, e);
+    struct byte_range inner;
+    int rc = find_package(in, &inner, want, e);
 
-    if (rc)
+    if (rc || !inner.offset)
         return rc;
-    rc = zip_read(in, &directory, e);
-    if (!rc) {
-        appx_parts_find(&directory, &parts);
-        rc = check_kind(&parts, e);
-    }
+    struct container_input view = appx_inner_view(in, inner);
+    rc = need_documents(&view, &directory, &parts, want, e);
     if (!rc)
-        rc = appx_parts_need(in, &parts, want, e);
+        rc = check_kind(&parts, e);
     zip_directory_free(&directory);
+    if (rc > 0)
+        want->offset += inner.offset;
     return rc;
 }
 
@@ -232,7 +267,6 @@ static int make_identity(struct reading *r, const uint8_t map_digest[32], struct
     r->info.codec = CODEC_DEFLATE;
     r->info.block_hash = BLOCK_HASH_DECODED;
     r->info.digest = (uint8_t)r->map->digest;
-    r->info.container_bytes = r->in->size;
     if (!r->is_appv || guid_parse(r->manifest->version_guid, &r->info.version_guid))
         guid_from_digest(r->info.root_hash, &r->info.version_guid);
     return find_package_guid(r, e);
@@ -244,10 +278,11 @@ static int add_file(struct reading *r, uint32_t index, struct err *e)
 {
     const struct appx_file *f = &r->files.files[index];
     const char *path = f->path;
-    size_t len = f->path_len, skip = r->is_appv ? strlen("Root/") : 0;
+    bool all = r->in->options.metadata;
+    size_t len = f->path_len, skip = r->is_appv && !all ? strlen("Root/") : 0;
     struct path_node *node;
 
-    if (appx_is_footprint(path, len, r->is_appv))
+    if (!all && appx_is_footprint(path, len, r->is_appv))
         return 0;
     int rc = path_tree_add(r->tree, path + skip, len - skip, false, index, &node, e);
     if (!rc && node->item != index)
@@ -259,7 +294,8 @@ static int add_file(struct reading *r, uint32_t index, struct err *e)
 static int set_short_names(struct reading *r, struct err *e)
 {
     const struct appv_metadata *names = r->names;
-    struct path_node *root = path_tree_find(r->tree, "", 0);
+    bool below = r->is_appv && r->in->options.metadata;
+    struct path_node *root = path_tree_find(r->tree, "Root", below ? strlen("Root") : 0);
     auto_free struct path_node **nodes = calloc((size_t)names->entry_count + 1, sizeof *nodes);
 
     if (!nodes)
@@ -277,11 +313,13 @@ static int set_short_names(struct reading *r, struct err *e)
     return 0;
 }
 
-/* … and directories without files. */
+/* … and directories without files, which the archive as it lies there has not. */
 static int add_directories(struct reading *r, struct err *e)
 {
     int rc = 0;
 
+    if (r->in->options.metadata)
+        return 0;
     for (uint32_t i = 0; i < r->names->empty_count && !rc; i++) {
         const char *path = r->names->empty_directories[i].path;
         rc = path_tree_add(r->tree, path, strlen(path), true, PATH_TREE_NONE, NULL, e);
@@ -331,7 +369,7 @@ static int add_blocks(const struct reading *r, struct package_builder *b, struct
 
     for (uint32_t i = 0; i < r->files.count; i++) {
         const struct appx_file *f = &r->files.files[i];
-        uint64_t at = f->entry->local + f->data_at, left = f->entry->size;
+        uint64_t at = r->base + f->entry->local + f->data_at, left = f->entry->size;
         for (uint32_t k = 0; k < f->block_count && !rc; k++) {
             struct block block = {
                 .offset = at,
@@ -417,28 +455,39 @@ static int build(const struct reading *r, struct package **out, struct err *e)
     return rc;
 }
 
+static int parse_package(struct reading *r, struct package **out, struct err *e)
+{
+    uint8_t map_digest[32];
+    int rc = zip_read(r->in, &r->directory, e);
+
+    if (rc)
+        return rc;
+    appx_parts_find(&r->directory, &r->parts);
+    rc = check_kind(&r->parts, e);
+    if (!rc)
+        rc = read_map(r, map_digest, e);
+    if (!rc)
+        rc = read_manifest(r, e);
+    if (!rc)
+        rc = make_identity(r, map_digest, e);
+    if (!rc)
+        rc = appx_files_join(r->in, &r->directory, r->map, &r->files, e);
+    if (!rc)
+        rc = make_tree(r, e);
+    return rc ? rc : build(r, out, e);
+}
+
 static int appx_parse(const struct container_input *in, struct package **out, struct err *e)
 {
-    struct reading r = { .in = in };
-    uint8_t map_digest[32];
-    int rc = zip_read(in, &r.directory, e);
+    struct byte_range inner, want;
+    int rc = find_package(in, &inner, &want, e);
 
-    if (!rc) {
-        appx_parts_find(&r.directory, &r.parts);
-        rc = check_kind(&r.parts, e);
-    }
-    if (!rc)
-        rc = read_map(&r, map_digest, e);
-    if (!rc)
-        rc = read_manifest(&r, e);
-    if (!rc)
-        rc = make_identity(&r, map_digest, e);
-    if (!rc)
-        rc = appx_files_join(in, &r.directory, r.map, &r.files, e);
-    if (!rc)
-        rc = make_tree(&r, e);
-    if (!rc)
-        rc = build(&r, out, e);
+    if (rc)
+        return rc > 0 ? err_set(e, ERR_INVALID, "the package was not read") : rc;
+    struct container_input view = appx_inner_view(in, inner);
+    struct reading r = { .in = &view, .base = inner.offset,
+                         .info.container_bytes = in->size };
+    rc = parse_package(&r, out, e);
     reading_clear(&r);
     return rc;
 }

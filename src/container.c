@@ -155,6 +155,11 @@ void container_reader_free(struct container_reader *r)
     free(r);
 }
 
+void container_reader_set_options(struct container_reader *r, const struct container_options *o)
+{
+    r->in.options = *o;
+}
+
 static int advance(struct container_reader *r, struct err *e)
 {
     int rc;

@@ -30,11 +30,20 @@ struct byte_range {
     uint64_t length;
 };
 
+/* What to make of an object that can be seen in several ways. Zero is the usual way. */
+struct container_options {
+    const char *arch; /* which package of a bundle: "x64", "x86", "arm64", …; NULL = what fits */
+    bool metadata;    /* the container's own documents are files in the tree, too */
+};
+
 struct container_reader;
 
 /* SIZE is the length of the whole container object. */
 int container_reader_new(uint64_t size, struct container_reader **out, struct err *e) must_check;
 void container_reader_free(struct container_reader *r); /* NULL is fine */
+
+/* Before the first container_reader_next(). Strings are borrowed. */
+void container_reader_set_options(struct container_reader *r, const struct container_options *o);
 
 /*
  * 1: *want must be fed next (the first one is always the head: offset 0, length

@@ -30,6 +30,7 @@ struct container_input {
     uint64_t size;
     struct container_piece pieces[CONTAINER_PIECES_MAX];
     unsigned count;
+    struct container_options options;
 };
 
 /* Bytes [offset, offset + len) in a row, or NULL when one piece does not hold them all. */

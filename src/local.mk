@@ -17,6 +17,8 @@ libsft_a_SOURCES = \
 	src/appx_files.h \
 	src/appx_manifest.c \
 	src/appx_manifest.h \
+	src/appx_inner.c \
+	src/appx_inner.h \
 	src/appx_launch.c \
 	src/appx_launch.h \
 	src/appx_parts.c \

@@ -167,12 +167,61 @@ for bad in claim bomb twice empty; do
     }
 done
 
+step "the container's own files, when asked for"
+mount_package "$T/p.appv" "$m" -o metadata
+expect_equal "$(cd "$m" && echo *)" "AppxManifest.xml FilesystemMetadata.xml Root StreamMap.xml"
+cmp "$m/Root/VFS/block.bin" "$src/VFS/block.bin" || die "Root/VFS/block.bin"
+expect_text "$m/AppxManifest.xml" PackageId
+unmount "$m"
+
+step "what the manifest says"
+appx "$T/app.msix" --executable 'VFS/ProgramFilesX64/Try It/numbers.txt' --publisher 'CN="A, B"'
+expect_status 0 sft info --json "$T/app.msix"
+python3 - "$T/out" <<'PY' || die "details"
+import json, sys
+d = json.load(open(sys.argv[1]))['details']
+assert d['publisher'] == 'CN="A, B"', d
+assert d['applications'][0]['executable'] == 'VFS/ProgramFilesX64/Try It/numbers.txt', d
+PY
+expect_status 0 sft info "$T/app.msix"
+expect_text "$T/out" '^Package version: +1\.2\.3\.4$'
+
+step "bundles: the package that fits, or that was asked for, as a range of the bundle"
+src_before=$src
+for arch in x64 x86 arm64; do
+    src=$T/inner.$arch
+    mkdir "$src"
+    echo "for $arch" >"$src/which.txt"
+    seq 30000 >"$src/numbers.txt"
+    appx "$T/$arch.msix" --name "Try.$arch"
+done
+python3 "$SFTFS_SRC/tests/make-appx.py" --bundle "$T/www/all.msixbundle" \
+    x64="$T/x64.msix" x86="$T/x86.msix" arm64="$T/arm64.msix" || die "make-appx --bundle"
+http_log_mark
+# shellcheck disable=SC2086
+mount_package "$URL/all.msixbundle" "$m" $UNCACHED
+case $(uname -m) in x86_64) expect_equal "$(cat "$m/which.txt")" "for x64" ;; esac
+unmount "$m"
+for arch in x86 arm64; do
+    # shellcheck disable=SC2086
+    mount_package "$URL/all.msixbundle" "$m" $UNCACHED -o "arch=$arch"
+    expect_equal "$(cat "$m/which.txt")" "for $arch"
+    src=$T/inner.$arch
+    same "the $arch package of a bundle"
+    unmount "$m"
+done
+src=$src_before
+expect_status 0 sft verify "$T/www/all.msixbundle"
+timeout 20 sftfs "$T/www/all.msixbundle" "$m" -o arch=mips 2>"$T/err" && die "a bundle for mips"
+expect_text "$T/err" 'x64, x86, arm64'
+
 samples=${SFTFS_SAMPLES:-$SFTFS_SRC/../shared/samples}/msix
 if [ ! -d "$samples" ]; then
     echo "not tested: real packages, none in $samples"
     exit 0
 fi
 step "real packages, against unzip"
+expect_status 0 sft verify "$samples/bundles/ContainsNeutralAndX86AppPackages.appxbundle"
 for p in "$samples"/*.appx "$samples"/flat/*.appx; do
     case $p in *OPC_E_ZIP*) continue ;; esac
     mount_package "$p" "$m"
@@ -192,7 +241,8 @@ assert seen == sum(len(f) for _, _, f in os.walk(mount)), 'other files'
 PY
     unmount "$m"
 done
-for p in "$samples"/OPC_E_ZIP*.appx "$samples"/BlockMap/*; do
+for p in "$samples"/OPC_E_ZIP*.appx "$samples"/BlockMap/* "$samples"/bundles/[MP]* \
+    "$samples"/flat/*bundle; do
     timeout 20 sftfs "$p" "$m" 2>"$T/err" && die "$p was mounted"
     [ -s "$T/err" ] || die "$p: no message"
 done

@@ -90,7 +90,7 @@ static int open_package(struct cache_run *r, const char *location, struct metada
 
     if (rc)
         return rc;
-    rc = package_read(r->in.source, metadata_keep, m, &r->in.package, e);
+    rc = package_read(r->in.source, &r->in.connection.container, metadata_keep, m, &r->in.package, e);
     source_drop_head(r->in.source);
     if (rc)
         err_wrap(e, "%s", source_name(r->in.source));

@@ -108,6 +108,12 @@ int connection_set(struct source_options *o, int id, const char *arg, struct err
     case CONNECTION_UNC_MAP:
         o->unc_map = arg;
         return 0;
+    case CONNECTION_ARCH:
+        o->container.arch = arg;
+        return 0;
+    case CONNECTION_METADATA:
+        o->container.metadata = true;
+        return 0;
     case CONNECTION_INSECURE:
         o->insecure = true;
         return 0;

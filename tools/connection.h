@@ -42,6 +42,12 @@
     X(UNC_MAP, "unc-map", "unc_map", "MAP",                                                       \
       "Where file shares and drives are found: pairs such as \\\\server\\share=/mnt/share or "    \
       "Q:=/mnt/q, separated by semicolons.")                                                      \
+    X(ARCH, "arch", "arch", "ARCHITECTURE",                                                       \
+      "Which package of a bundle: x64, x86, arm64, arm or neutral. Default: the one that this "   \
+      "machine runs best.")                                                                       \
+    X(METADATA, "metadata", "metadata", NULL,                                                     \
+      "Packages that are ZIP archives: show the container's own files too (the manifest, and "    \
+      "for App-V what is not below Root), as they lie in the archive.")                           \
     X(INSECURE, "insecure", "insecure", NULL,                                                     \
       "Do not verify the server's TLS certificate. For tests only.")
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Packages in a bundle. See appx_inner.h. */
+#include "config.h"
+
+#include "src/appx_inner.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "src/appx_bundle.h"
+#include "src/opc_name.h"
+
+/* What this machine runs, best first. */
+#if defined(__x86_64__)
+static const char *const native[] = { "x64", "x86", "neutral" };
+#elif defined(__i386__)
+static const char *const native[] = { "x86", "neutral" };
+#elif defined(__aarch64__)
+static const char *const native[] = { "arm64", "arm", "neutral" };
+#elif defined(__arm__)
+static const char *const native[] = { "arm", "neutral" };
+#else
+static const char *const native[] = { "neutral", "x64", "x86" };
+#endif
+
+static const struct appx_bundle_package *find_arch(const struct appx_bundle *b, const char *arch)
+{
+    for (size_t i = 0; i < b->package_count; i++)
+        if (b->packages[i].is_application && !strcasecmp(b->packages[i].architecture, arch))
+            return &b->packages[i];
+    return NULL;
+}
+
+static int refuse(const struct appx_bundle *b, const char *arch, struct err *e)
+{
+    char have[200] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->package_count && n < sizeof have; i++)
+        if (b->packages[i].is_application)
+            n += (size_t)snprintf(have + n, sizeof have - n, "%s%s", n ? ", " : "",
+                                  b->packages[i].architecture);
+    return err_set(e, ERR_NOT_FOUND, "the bundle has no application for %s; it has: %s",
+                   arch ? arch : native[0], n ? have : "none");
+}
+
+static int choose(const struct appx_bundle *b, const char *arch,
+                  const struct appx_bundle_package **out, struct err *e)
+{
+    *out = arch ? find_arch(b, arch) : NULL;
+    if (arch && !*out)
+        *out = find_arch(b, "neutral");
+    for (size_t i = 0; !arch && !*out && i < ARRAY_LEN(native); i++)
+        *out = find_arch(b, native[i]);
+    return *out ? 0 : refuse(b, arch, e);
+}
+
+static const struct zip_entry *find_entry(const struct zip_directory *d, const char *name)
+{
+    size_t len = strlen(name);
+    auto_free char *encoded = malloc(3 * len + 1);
+    size_t encoded_len = encoded ? opc_name_encode(name, len, encoded) : 0;
+
+    for (uint32_t i = 0; encoded && i < d->count; i++) {
+        const struct zip_entry *entry = &d->entries[i];
+        if ((entry->name_len == encoded_len && !memcmp(entry->name, encoded, encoded_len)) ||
+            (entry->name_len == len && !memcmp(entry->name, name, len)))
+            return entry;
+    }
+    return NULL;
+}
+
+/* Where the archive says that it is, too. */
+static int locate(const struct zip_directory *d, const struct appx_bundle_package *p,
+                  struct byte_range *out, struct err *e)
+{
+    const struct zip_entry *entry = find_entry(d, p->file_name);
+
+    if (!entry && !p->offset)
+        return err_set(e, ERR_UNSUPPORTED,
+                       "the bundle only names its packages, which lie beside it: mount '%s'",
+                       p->file_name);
+    if (!entry)
+        return err_set(e, ERR_CORRUPT, "'%s' is not in the bundle", p->file_name);
+    if (entry->method != ZIP_STORED)
+        return err_at(e, ERR_CORRUPT, NULL, entry->local,
+                      "'%s' is compressed, which a package in a bundle must not be", p->file_name);
+    uint64_t header = p->offset - entry->local;
+    if (p->offset < entry->local || header < ZIP_LOCAL_MIN + entry->name_len ||
+        header > entry->room || entry->csize > entry->room - header || p->size != entry->csize)
+        return err_at(e, ERR_CORRUPT, NULL, entry->local,
+                      "'%s' is not where the bundle's manifest says (%" PRIu64 " bytes at %" PRIu64 ")",
+                      p->file_name, p->size, p->offset);
+    *out = (struct byte_range){ p->offset, p->size };
+    return 0;
+}
+
+int appx_inner_find(const struct container_input *in, const struct zip_directory *d,
+                    const struct appx_parts *parts, struct byte_range *out, struct err *e)
+{
+    const struct appx_bundle_package *p;
+    struct appx_bundle *bundle;
+    auto_free uint8_t *bytes = NULL;
+    size_t len;
+    int rc = appx_part_read(in, parts, APPX_BUNDLE_MANIFEST, &bytes, &len, e);
+
+    if (rc)
+        return rc;
+    rc = appx_bundle_read(bytes, len, &bundle, e);
+    if (rc) {
+        err_wrap(e, "%s", appx_part_name(APPX_BUNDLE_MANIFEST));
+        return rc;
+    }
+    for (size_t i = 0; i < bundle->package_count && !rc; i++) /* a bundle is whole, or it is not */
+        if (bundle->packages[i].offset)
+            rc = locate(d, &bundle->packages[i], out, e);
+    if (!rc)
+        rc = choose(bundle, in->options.arch, &p, e);
+    if (!rc)
+        rc = locate(d, p, out, e);
+    appx_bundle_free(bundle);
+    return rc;
+}
+
+struct container_input appx_inner_view(const struct container_input *in, struct byte_range range)
+{
+    struct container_input view = { .size = range.length, .options = in->options };
+
+    for (unsigned i = 0; i < in->count; i++) {
+        const struct container_piece *p = &in->pieces[i];
+        uint64_t from = max_u64(p->offset, range.offset);
+        uint64_t to = min_u64(p->offset + p->len, range.offset + range.length);
+        if (from < to)
+            view.pieces[view.count++] =
+                (struct container_piece){ .offset = from - range.offset,
+                                          .data = p->data + (from - p->offset),
+                                          .len = (size_t)(to - from) };
+    }
+    return view;
+}
