@@ -79,6 +79,8 @@ libsftfetch_a_SOURCES = \
 	fetch/scheduler.h \
 	fetch/sigv4.c \
 	fetch/sigv4.h \
+	fetch/signature.c \
+	fetch/signature.h \
 	fetch/source.c \
 	fetch/source.h \
 	fetch/source_file.c \

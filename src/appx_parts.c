@@ -18,6 +18,9 @@ static const char *const names[APPX_PARTS] = {
     [APPX_BLOCK_MAP] = "AppxBlockMap.xml",
     [APPX_FILESYSTEM_METADATA] = "FilesystemMetadata.xml",
     [APPX_STREAM_MAP] = "StreamMap.xml",
+    [APPX_SIGNATURE_FILE] = "AppxSignature.p7x",
+    [APPX_CONTENT_TYPES] = "[Content_Types].xml",
+    [APPX_CODE_INTEGRITY] = "AppxMetadata/CodeIntegrity.cat",
 };
 
 const char *appx_part_name(enum appx_part part)
@@ -25,13 +28,13 @@ const char *appx_part_name(enum appx_part part)
     return names[part];
 }
 
-void appx_parts_find(const struct zip_directory *d, struct appx_parts *out)
+void appx_parts_find(const struct zip_directory *d, unsigned which, struct appx_parts *out)
 {
     *out = (struct appx_parts){ .entries = { NULL } };
     for (uint32_t i = 0; i < d->count; i++) {
         const struct zip_entry *entry = &d->entries[i];
         for (unsigned part = 0; part < APPX_PARTS; part++)
-            if (!out->entries[part] && entry->name_len == strlen(names[part]) &&
+            if (which >> part & 1 && !out->entries[part] && entry->name_len == strlen(names[part]) &&
                 !memcmp(entry->name, names[part], entry->name_len))
                 out->entries[part] = entry;
     }

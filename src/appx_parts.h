@@ -17,6 +17,9 @@ enum appx_part {
     APPX_BLOCK_MAP,           /* AppxBlockMap.xml */
     APPX_FILESYSTEM_METADATA, /* FilesystemMetadata.xml, of App-V 5 */
     APPX_STREAM_MAP,          /* StreamMap.xml, of App-V 5 */
+    APPX_SIGNATURE_FILE,      /* AppxSignature.p7x; this and the next for checking it only */
+    APPX_CONTENT_TYPES,       /* [Content_Types].xml */
+    APPX_CODE_INTEGRITY,      /* AppxMetadata/CodeIntegrity.cat */
     APPX_PARTS
 };
 
@@ -28,7 +31,11 @@ struct appx_parts {
     const struct zip_entry *entries[APPX_PARTS];
 };
 
-void appx_parts_find(const struct zip_directory *d, struct appx_parts *out);
+#define APPX_PARTS_TO_MOUNT ((1u << APPX_SIGNATURE_FILE) - 1)
+#define APPX_PARTS_ALL      ((1u << APPX_PARTS) - 1)
+
+/* Those of WHICH, a bit each. */
+void appx_parts_find(const struct zip_directory *d, unsigned which, struct appx_parts *out);
 
 /* As container_format.need(), for the bytes of all parts that are there. ERR_LIMIT for a part that is
  * too large to be one. */

@@ -87,7 +87,7 @@ static int need_documents(const struct container_input *in, struct zip_directory
         rc = zip_read(in, directory, e);
     if (rc)
         return rc;
-    appx_parts_find(directory, parts);
+    appx_parts_find(directory, APPX_PARTS_TO_MOUNT, parts);
     return appx_parts_need(in, parts, want, e);
 }
 
@@ -462,7 +462,7 @@ static int parse_package(struct reading *r, struct package **out, struct err *e)
 
     if (rc)
         return rc;
-    appx_parts_find(&r->directory, &r->parts);
+    appx_parts_find(&r->directory, APPX_PARTS_TO_MOUNT, &r->parts);
     rc = check_kind(&r->parts, e);
     if (!rc)
         rc = read_map(r, map_digest, e);

@@ -32,6 +32,8 @@ libsft_a_SOURCES = \
 	src/codec.c \
 	src/codec.h \
 	src/compiler.h \
+	src/appx_signature.c \
+	src/appx_signature.h \
 	src/container.c \
 	src/container.h \
 	src/container_describe.c \

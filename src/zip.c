@@ -318,6 +318,87 @@ void zip_directory_free(struct zip_directory *d)
     *d = (struct zip_directory){ .entries = NULL };
 }
 
+/* --- without one entry ------------------------------------------------------------------------ */
+
+static void put_le(uint8_t *at, uint64_t value, unsigned width)
+{
+    for (unsigned i = 0; i < width; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* Puts VALUE where there is no sentinel that refers to the ZIP64 record. */
+static void patch(uint8_t *at, uint64_t value, unsigned width)
+{
+    bool sentinel = true;
+
+    for (unsigned i = 0; i < width; i++)
+        sentinel = sentinel && at[i] == 0xff;
+    if (!sentinel)
+        put_le(at, value, width);
+}
+
+/* The end records in TAIL, LEN bytes, for a directory of COUNT entries. */
+static void patch_end(uint8_t *tail, size_t len, bool zip64, uint64_t count, uint64_t length,
+                      uint64_t offset)
+{
+    uint8_t *end = tail;
+
+    if (zip64) {
+        size_t locator = 0;
+        while (locator + LOCATOR_SIZE + END_SIZE <= len && memcmp(tail + locator, "PK\006\007", 4))
+            locator++;
+        if (locator + LOCATOR_SIZE + END_SIZE > len || locator < END64_SIZE)
+            return; /* zip_read() has seen it */
+        put_le(tail + 24, count, 8);
+        put_le(tail + 32, count, 8);
+        put_le(tail + 40, length, 8);
+        put_le(tail + 48, offset, 8);
+        put_le(tail + locator + 8, offset + length, 8);
+        end = tail + locator + LOCATOR_SIZE;
+    }
+    if (end + END_SIZE > tail + len)
+        return;
+    patch(end + 8, count, 2);
+    patch(end + 10, count, 2);
+    patch(end + 12, length, 4);
+    patch(end + 16, offset, 4);
+}
+
+int zip_directory_without(const struct container_input *in, const struct zip_directory *d,
+                          const struct zip_entry *omitted, uint8_t **out, size_t *len, struct err *e)
+{
+    uint64_t all = in->size - d->offset, at = 0;
+    const uint8_t *bytes = container_input_at(in, d->offset, d->length);
+    const uint8_t *tail = container_input_at(in, d->offset + d->length, all - d->length);
+    uint8_t *to = bytes && tail ? malloc((size_t)all + 1) : NULL;
+
+    if (d->prefix)
+        return err_set(e, ERR_UNSUPPORTED, "a signature in an archive with something in front of it");
+    if (!bytes || !tail)
+        return err_set(e, ERR_INVALID, "the end of the archive was not read");
+    if (!to)
+        return err_nomem(e);
+    *len = 0;
+    for (uint32_t i = 0; i < d->count; i++) {
+        struct cursor c = cursor_over(bytes + at, (size_t)(d->length - at));
+        (void)cursor_bytes(&c, 28);
+        uint64_t entry = CENTRAL_SIZE + (uint64_t)cursor_u16(&c); /* name, extra fields, comment */
+        entry += cursor_u16(&c);
+        entry += cursor_u16(&c);
+        if (&d->entries[i] != omitted) {
+            memcpy(to + *len, bytes + at, (size_t)entry);
+            *len += (size_t)entry;
+        }
+        at += entry;
+    }
+    uint64_t offset = d->offset - omitted->room;
+    memcpy(to + *len, tail, (size_t)(all - d->length));
+    patch_end(to + *len, (size_t)(all - d->length), d->zip64, d->count - 1, *len, offset);
+    *len += (size_t)(all - d->length);
+    *out = to;
+    return 0;
+}
+
 /* --- an entry --------------------------------------------------------------------------------- */
 
 int zip_local_header(const struct zip_entry *z, const uint8_t *bytes, size_t len, uint32_t *data_at,

@@ -47,7 +47,7 @@ while read -r options; do
     mount_package "$T/$n.msix" "$m" -o case_sensitive
     same "make-appx $options"
     unmount "$m"
-    expect_status 0 sft verify "$T/$n.msix"
+    expect_status 0 sft verify --no-signature "$T/$n.msix"
 done <<END
 --version 1.0.0.0
 --zip32
@@ -211,7 +211,7 @@ for arch in x86 arm64; do
     unmount "$m"
 done
 src=$src_before
-expect_status 0 sft verify "$T/www/all.msixbundle"
+expect_status 14 sft verify "$T/www/all.msixbundle"
 timeout 20 sftfs "$T/www/all.msixbundle" "$m" -o arch=mips 2>"$T/err" && die "a bundle for mips"
 expect_text "$T/err" 'x64, x86, arm64'
 
@@ -221,7 +221,7 @@ if [ ! -d "$samples" ]; then
     exit 0
 fi
 step "real packages, against unzip"
-expect_status 0 sft verify "$samples/bundles/ContainsNeutralAndX86AppPackages.appxbundle"
+expect_status 14 sft verify "$samples/bundles/ContainsNeutralAndX86AppPackages.appxbundle"
 for p in "$samples"/*.appx "$samples"/flat/*.appx; do
     case $p in *OPC_E_ZIP*) continue ;; esac
     mount_package "$p" "$m"

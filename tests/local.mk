@@ -61,6 +61,7 @@ EXTRA_DIST += \
 	tests/it-065-control.sh \
 	tests/it-068-status-attributes.sh \
 	tests/it-070-appx.sh \
+	tests/it-071-appx-signature.sh \
 	tests/make-appx.py \
 	tests/it-066-soak.sh \
 	tests/it-067-cache-crowd.sh \

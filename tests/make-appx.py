@@ -30,6 +30,8 @@ TIME = 0x6000 | 0x5a21 << 16  # 2025-01-01 12:00
 
 
 def encode(path):
+    if path == '[Content_Types].xml':  # never encoded
+        return path.encode()
     return b''.join(bytes([c]) if c in PLAIN else b'%%%02X' % c for c in path.encode())
 
 

@@ -33,6 +33,10 @@ static const struct exitcode_row rows[] = {
       "Another version of the package is needed and not at hand: the one that changes in the overlay "
       "were made with, which cannot be carried over without it, or the one that a differential SFT "
       "goes with. Nothing was changed." },
+    { EXITCODE_TAMPERED, "The package is signed, and is not what was signed." },
+    { EXITCODE_UNTRUSTED, "The package is as it was signed, but its signer is not trusted or not the "
+                          "publisher that the manifest names." },
+    { EXITCODE_UNSIGNED, "The package is not signed, although its kind can be." },
     { EXITCODE_INTERRUPTED, "Interrupted." },
 };
 

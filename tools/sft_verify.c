@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "fetch/signature.h"
 #include "tools/interrupt.h"
 #include "tools/json.h"
 #include "tools/progress.h"
@@ -16,11 +17,16 @@
 #include "tools/verify.h"
 #include "tools/verify_report.h"
 
-enum { OPT_THREADS = CLI_ID_OWN };
+enum { OPT_THREADS = CLI_ID_OWN, OPT_CA, OPT_NO_SIGNATURE };
 
 static const struct cli_option options[] = {
     { "threads", 'j', "N", "Decode on N threads. Default: one a processor, at most 8.",
       OPT_THREADS },
+    { "ca", 0, "FILE",
+      "Certificates (PEM) that signers of packages may be trusted by. Without it only whether a "
+      "signature is intact is looked at, not whose it is.",
+      OPT_CA },
+    { "no-signature", 0, NULL, "Do not look at the signature.", OPT_NO_SIGNATURE },
     SFT_QUIET_OPTION,
     SFT_JSON_OPTION,
     { NULL, 0, NULL, NULL, 0 },
@@ -36,7 +42,9 @@ static const struct cli_command command = {
     .synopsis = synopsis,
     .summary = "Checks every structure and every block of a package.",
     .description = "Prints each block that is bad with the files that have bytes in it, and exits "
-                   "with 5 if anything is wrong.",
+                   "with 5 if anything is wrong. Of packages that can be signed (AppX, MSIX, App-V 5 "
+                   "and bundles) the signature is checked, too: exit status 12 if the package is not "
+                   "what was signed, 13 if the signer is not to be trusted, 14 if there is none.",
     .groups = groups,
 };
 
@@ -47,6 +55,9 @@ struct verify_run {
     struct verify_result result;
     bool duplicate_id;
     uint32_t id_nodes[2];
+    const char *ca_file;
+    bool no_signature;
+    struct signature_report signature;
 };
 
 static int step(void *arg, uint64_t stored_bytes, struct err *e)
@@ -65,6 +76,64 @@ static uint32_t block_count(const struct sft_input *in, uint64_t *bytes)
     *bytes = in->differential ? in->dsft.file_bytes - DSFT_HEAD_BYTES - in->dsft.metadata_bytes
                               : info->stored_bytes;
     return in->differential ? in->dsft.block_count : info->block_count;
+}
+
+static int signature_step(void *arg, uint64_t bytes, struct err *e)
+{
+    struct verify_run *v = arg;
+
+    progress_update(&v->progress, bytes);
+    return interrupt_check(&v->interrupt, e);
+}
+
+static void print_signature(const struct signature_report *r)
+{
+    const struct appx_signature *s = &r->signature;
+
+    if (r->verdict == SIGNATURE_NONE)
+        return;
+    (void)printf("signature: %s", signature_verdict_name(r->verdict));
+    if (r->why[0])
+        (void)fputs(": ", stdout);
+    text_put(stdout, r->why);
+    if (r->verdict == SIGNATURE_UNCHECKED)
+        (void)fputs(": intact; give --ca to say whom to trust", stdout);
+    (void)putchar('\n');
+    if (!s->signer[0])
+        return;
+    (void)fputs("  signer: ", stdout);
+    text_put(stdout, s->signer);
+    (void)fputs("\n  issuer: ", stdout);
+    text_put(stdout, s->issuer);
+    (void)printf("\n  certificate: %s to %s\n", s->not_before, s->not_after);
+}
+
+static void print_signature_json(struct json *j, const struct signature_report *r)
+{
+    const struct appx_signature *s = &r->signature;
+
+    json_object(j, "signature");
+    json_string(j, "verdict", signature_verdict_name(r->verdict));
+    json_string(j, "why", r->why[0] ? r->why : NULL);
+    json_string(j, "signer", s->signer[0] ? s->signer : NULL);
+    json_string(j, "issuer", s->issuer[0] ? s->issuer : NULL);
+    json_string(j, "not_before", s->not_before[0] ? s->not_before : NULL);
+    json_string(j, "not_after", s->not_after[0] ? s->not_after : NULL);
+    json_close_object(j);
+}
+
+static enum exitcode signature_status(enum signature_verdict verdict)
+{
+    switch (verdict) {
+    case SIGNATURE_TAMPERED:
+        return EXITCODE_TAMPERED;
+    case SIGNATURE_UNTRUSTED:
+        return EXITCODE_UNTRUSTED;
+    case SIGNATURE_UNSIGNED:
+        return EXITCODE_UNSIGNED;
+    default:
+        return EXITCODE_OK;
+    }
 }
 
 static void print_text(const struct verify_run *v)
@@ -92,6 +161,7 @@ static void print_text(const struct verify_run *v)
                      v->result.files_affected);
     else
         (void)puts(v->duplicate_id ? ": damaged" : ": all good");
+    print_signature(&v->signature);
 }
 
 static void print_json(const struct verify_run *v)
@@ -105,7 +175,8 @@ static void print_json(const struct verify_run *v)
     json_object(&j, NULL);
     json_string(&j, "source", source_name(v->in->source));
     json_bool(&j, "differential", v->in->differential);
-    json_bool(&j, "ok", !v->result.bad_count && !v->duplicate_id);
+    json_bool(&j, "ok", !v->result.bad_count && !v->duplicate_id &&
+                            signature_status(v->signature.verdict) == EXITCODE_OK);
     json_uint(&j, "blocks", blocks);
     json_uint(&j, "stored_bytes", bytes);
     json_uint(&j, "files", info->file_count);
@@ -118,6 +189,7 @@ static void print_json(const struct verify_run *v)
     for (size_t i = 0; v->duplicate_id && i < 2; i++)
         verify_json_path(&j, p, v->id_nodes[i]);
     json_close_array(&j);
+    print_signature_json(&j, &v->signature);
     json_close_object(&j);
     json_end(&j); /* report_finish() looks */
 }
@@ -148,13 +220,19 @@ static enum exitcode verify(struct verify_run *v, unsigned threads)
     progress_clear(&v->progress);
     if (!rc)
         rc = verify_file_ids(v->in->package, &v->duplicate_id, v->id_nodes, &e);
+    v->progress = progress_begin("read for the signature", source_size(v->in->source),
+                                 sft_progress(v->in));
+    if (!rc && !v->no_signature)
+        rc = signature_check(v->in->source, v->ca_file, signature_step, v, &v->signature, &e);
+    progress_clear(&v->progress);
     if (rc)
         return report_error(&v->in->report, v->in->location, &e);
     if (v->in->report.json)
         print_json(v);
     else
         print_text(v);
-    return v->result.bad_count || v->duplicate_id ? EXITCODE_DAMAGED : EXITCODE_OK;
+    return v->result.bad_count || v->duplicate_id ? EXITCODE_DAMAGED
+                                                  : signature_status(v->signature.verdict);
 }
 
 static int run(int argc, char **argv)
@@ -171,7 +249,11 @@ static int run(int argc, char **argv)
     while ((id = cli_next(&cli)) > 0) {
         if (id == OPT_THREADS && cli_parse_number("threads", cli.arg, 1, 8, &threads, &e))
             return cli_usage_error(&cli, "%s", e.text);
-        if (id != OPT_THREADS && (rc = sft_common_option(&in, &cli, id)))
+        if (id == OPT_CA)
+            v.ca_file = cli.arg;
+        else if (id == OPT_NO_SIGNATURE)
+            v.no_signature = true;
+        else if (id != OPT_THREADS && (rc = sft_common_option(&in, &cli, id)))
             return rc;
     }
     if (id < 0)
@@ -183,6 +265,7 @@ static int run(int argc, char **argv)
     status = sft_open_either(&in, cli.operands[0]);
     if (status == EXITCODE_OK)
         status = verify(&v, (unsigned)threads);
+    signature_clear(&v.signature);
     verify_result_free(&v.result);
     sft_close(&in);
     interrupt_end(&v.interrupt);
