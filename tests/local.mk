@@ -414,6 +414,8 @@ check_PROGRAMS += \
 	tests/fuzz/fuzz-appv-files \
 	tests/fuzz/fuzz-appx-blockmap \
 	tests/fuzz/fuzz-appx-manifest \
+	tests/fuzz/fuzz-appx-signature \
+	tests/fuzz/fuzz-zip \
 	tests/fuzz/fuzz-cache-index \
 	tests/fuzz/fuzz-container \
 	tests/fuzz/fuzz-dsft \
@@ -446,6 +448,16 @@ tests_fuzz_fuzz_appv_files_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_appv_files_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_appv_files_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_appv_files_SOURCES = tests/fuzz/fuzz-appv-files.c tests/fuzz/fuzz.h
+
+tests_fuzz_fuzz_appx_signature_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_appx_signature_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_appx_signature_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_appx_signature_SOURCES = tests/fuzz/fuzz-appx-signature.c tests/fuzz/fuzz.h
+
+tests_fuzz_fuzz_zip_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_zip_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_zip_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_zip_SOURCES = tests/fuzz/fuzz-zip.c tests/fuzz/fuzz.h
 
 tests_fuzz_fuzz_appx_manifest_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_appx_manifest_LDFLAGS = $(fuzz_ldflags)

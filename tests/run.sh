@@ -268,7 +268,7 @@ main() {
     if ! install_missing $BUILD_PACKAGES libcunit1-dev nginx python3 gcc-mingw-w64-x86-64 clang \
         libclang-rt-dev gdb xz-utils openssl man-db groff-base apache2-bin \
         libapache2-mod-auth-gssapi krb5-kdc krb5-admin-server krb5-user git sqlite3 rsync attr \
-        valgrind varnish squid python3-botocore; then
+        valgrind varnish squid python3-botocore unzip osslsigncode xvfb x11-utils; then
         echo "FAILED  installing packages"
         fail "installing packages"
     fi
@@ -310,7 +310,7 @@ main() {
                 target=$(basename "$target" .c)
                 target=${target#fuzz-}
                 run_step "fuzz $target" 120 sh "$work/src/tests/fuzz/fuzz-for.sh" \
-                    "$work/fuzzing" "$target" 12 || :
+                    "$work/fuzzing" "$target" 8 || :
             done
         fi
         run_step distcheck 1200 make -C "$work/gcc" -j"$jobs" distcheck || :

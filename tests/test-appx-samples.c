@@ -41,7 +41,7 @@ static bool open_archive(const char *name, struct archive *a)
     a->in.pieces[0] = (struct container_piece){ .data = data, .len = len, .cap = FILE_MAX };
     int rc = len ? zip_read(&a->in, &a->zip, &e) : -1;
     if (!rc)
-        appx_parts_find(&a->zip, &a->parts);
+        appx_parts_find(&a->zip, APPX_PARTS_TO_MOUNT, &a->parts);
     else
         printf("\n    %s: %s", name, e.text);
     return !rc;

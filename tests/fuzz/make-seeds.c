@@ -13,6 +13,7 @@
 
 #include "fetch/cache_index.h"
 #include "fs/overlay/block_map.h"
+#include "tests/appx_fixture.h"
 #include "tests/bad-dsft.h"
 #include "tests/bad-sft.h"
 #include "tests/make-sft.h"
@@ -155,6 +156,34 @@ static int utf16_seeds(const char *dir)
                       "<File Name='a' Size='0'/></BlockMap>");
 }
 
+/* ZIP archives of some forms, and packages in them. */
+static int zip_seeds(const char *dir)
+{
+    static const char text[] = "some text";
+    int rc = 0;
+
+    for (unsigned form = 0; form < 8 && !rc; form++) {
+        struct zip_image z = { .zip64 = form & 1, .descriptors = form & 2, .extra = form & 4 ? 5 : 0 };
+        char name[32];
+        (void)zip_put_stored(&z, "a", text, sizeof text);
+        (void)zip_put_stored(&z, "dir/b%20c", text, 3);
+        zip_end(&z, text, form);
+        (void)snprintf(name, sizeof name, "form-%u", form);
+        rc = write_file(dir, "zip", name, z.data, z.len);
+        zip_image_free(&z);
+    }
+    const struct appx_part_spec parts[] = { { "dir/b", text, sizeof text },
+                                            { "empty", "", 0 },
+                                            { "FilesystemMetadata.xml", "<Metadata/>", 11 } };
+    for (unsigned form = 0; form < 2 && !rc; form++) {
+        struct zip_image z = { .zip64 = form };
+        make_appx(&z, parts, ARRAY_LEN(parts));
+        rc = write_file(dir, "container", form ? "appx-zip64" : "appx", z.data, z.len);
+        zip_image_free(&z);
+    }
+    return rc;
+}
+
 /* Sections that are not encoded are where a fuzzer's changes mean something. */
 static int raw_seed(const char *dir)
 {
@@ -167,7 +196,8 @@ static int raw_seed(const char *dir)
 int main(int argc, char **argv)
 {
     static const char *const targets[] = { "appv-files",  "appx-blockmap", "cache-index",
-                                           "container",   "dsft",          "overlay-map" };
+                                           "container",   "dsft",          "overlay-map",
+                                          "zip" };
     char path[4096];
     if (argc != 2 || strlen(argv[1]) > sizeof path - 64) {
         fprintf(stderr, "usage: make-seeds DIR\n");
@@ -181,7 +211,7 @@ int main(int argc, char **argv)
     struct seeds bad = { .dir = argv[1], .target = "container" };
     if (good_seeds(argv[1]) || raw_seed(argv[1]) || !bad_sft_each(bad_seed, &bad) || bad.rc ||
         dsft_seeds(argv[1]) || map_seeds(argv[1]) || cache_seeds(argv[1]) ||
-        utf16_seeds(argv[1])) {
+        utf16_seeds(argv[1]) || zip_seeds(argv[1])) {
         fprintf(stderr, "make-seeds: cannot write to %s\n", argv[1]);
         return 1;
     }

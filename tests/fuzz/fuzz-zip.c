@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Fuzz target: ZIP directories, fed as a reader feeds them. What is accepted lies inside and apart. */
+#include "config.h"
+
+#include <string.h>
+
+#include "src/zip.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { HEAD = 200 }; /* little, so that small inputs need more than one range */
+
+static void walk(const struct container_input *in, const struct zip_directory *d, const uint8_t *data)
+{
+    uint64_t sum = 0;
+
+    FUZZ_CHECK(d->offset <= in->size && d->length <= in->size - d->offset);
+    for (uint32_t i = 0; i < d->count; i++) {
+        const struct zip_entry *z = &d->entries[i];
+        uint32_t at;
+        FUZZ_CHECK(z->local <= d->offset && z->room <= d->offset - z->local);
+        FUZZ_CHECK(z->room >= ZIP_LOCAL_MIN + (uint64_t)z->name_len + z->csize);
+        FUZZ_CHECK(!z->name_len || z->name[z->name_len - 1] != 1 || z->name[0] != 2); /* can be read */
+        sum += z->room;
+        (void)!zip_local_header(z, data + z->local, (size_t)z->room, &at, NULL);
+        (void)zip_time(z->dos_time);
+    }
+    FUZZ_CHECK(sum <= d->offset); /* no byte in two */
+    for (uint32_t i = 0; i < d->count && i < 4; i++) {
+        uint8_t *without;
+        size_t len;
+        if (!zip_directory_without(in, d, &d->entries[i], &without, &len, NULL)) {
+            FUZZ_CHECK(len <= in->size);
+            free(without);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    union {
+        const uint8_t *in;
+        uint8_t *piece; /* only looked at */
+    } bytes = { data };
+    struct container_input in = { .size = size, .count = 1 };
+    struct zip_directory d = { .entries = NULL };
+    struct err e = { .kind = ERR_NONE };
+    struct byte_range want;
+    int rc;
+
+    in.pieces[0] = (struct container_piece){ .data = bytes.piece, .len = size < HEAD ? size : HEAD };
+    while ((rc = zip_need(&in, &want, &e)) > 0) {
+        FUZZ_CHECK(want.length && want.offset <= size && want.length <= size - want.offset);
+        FUZZ_CHECK(!container_input_at(&in, want.offset, want.length));
+        FUZZ_CHECK(in.count < CONTAINER_PIECES_MAX);
+        struct container_piece *last = &in.pieces[in.count - 1];
+        if (last->offset + last->len == want.offset)
+            last->len += (size_t)want.length;
+        else
+            in.pieces[in.count++] = (struct container_piece){
+                .offset = want.offset, .data = bytes.piece + want.offset, .len = (size_t)want.length };
+    }
+    if (!rc)
+        rc = zip_read(&in, &d, &e);
+    FUZZ_CHECK((rc == 0) == (e.kind == ERR_NONE));
+    if (!rc)
+        walk(&in, &d, data);
+    zip_directory_free(&d);
+    return 0;
+}
