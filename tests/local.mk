@@ -62,6 +62,7 @@ EXTRA_DIST += \
 	tests/it-068-status-attributes.sh \
 	tests/it-070-appx.sh \
 	tests/it-071-appx-signature.sh \
+	tests/it-072-appx-wine.sh \
 	tests/make-appx.py \
 	tests/it-066-soak.sh \
 	tests/it-067-cache-crowd.sh \
