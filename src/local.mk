@@ -108,4 +108,4 @@ libsft_a_SOURCES = \
 
 LIBSFT = libsft.a $(CORE_LIBS)
 
-EXTRA_DIST += src/launch-list.md src/sft-format.md
+EXTRA_DIST += src/appx-format.md src/launch-list.md src/sft-format.md

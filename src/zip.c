@@ -381,7 +381,7 @@ int zip_directory_without(const struct container_input *in, const struct zip_dir
     *len = 0;
     for (uint32_t i = 0; i < d->count; i++) {
         struct cursor c = cursor_over(bytes + at, (size_t)(d->length - at));
-        (void)cursor_bytes(&c, 28);
+        (void)cursor_bytes(&c, 28); /* up to the lengths */
         uint64_t entry = CENTRAL_SIZE + (uint64_t)cursor_u16(&c); /* name, extra fields, comment */
         entry += cursor_u16(&c);
         entry += cursor_u16(&c);
