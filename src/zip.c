@@ -370,12 +370,12 @@ int zip_directory_without(const struct container_input *in, const struct zip_dir
     uint64_t all = in->size - d->offset, at = 0;
     const uint8_t *bytes = container_input_at(in, d->offset, d->length);
     const uint8_t *tail = container_input_at(in, d->offset + d->length, all - d->length);
-    uint8_t *to = bytes && tail ? malloc((size_t)all + 1) : NULL;
 
     if (d->prefix)
         return err_set(e, ERR_UNSUPPORTED, "a signature in an archive with something in front of it");
     if (!bytes || !tail)
         return err_set(e, ERR_INVALID, "the end of the archive was not read");
+    uint8_t *to = malloc((size_t)all + 1);
     if (!to)
         return err_nomem(e);
     *len = 0;

@@ -158,8 +158,10 @@ archive('bomb.msix', [('AppxManifest.xml', 8, b'\3\0', 0), ('AppxBlockMap.xml', 
 archive('twice.msix', [('AppxManifest.xml', 0, b'x', 1), ('AppxManifest.xml', 0, b'x', 1)])
 archive('empty.msix', [])
 PY
+limit="ulimit -v 400000"
+(ulimit -v 400000; sft --version >"$T/out" 2>&1) || limit=: # AddressSanitizer maps terabytes
 for bad in claim bomb twice empty; do
-    (ulimit -v 400000; timeout 20 sft info "$T/$bad.msix" >"$T/out" 2>&1)
+    ($limit; timeout 20 sft info "$T/$bad.msix" >"$T/out" 2>&1)
     status=$?
     [ $status -gt 0 ] && [ $status -lt 100 ] || {
         cat "$T/out"
