@@ -22,6 +22,7 @@
 #include "fetch/cache_file.h"
 #include "fetch/cache_index.h"
 #include "fetch/cache_space.h"
+#include "src/clock.h"
 #include "src/log.h"
 
 /* Why blocks are not stored at the moment. */
@@ -198,12 +199,12 @@ static bool may_write(struct cache *c)
 
     return why == WHY_NONE ||
            (why != WHY_READ_ONLY &&
-            cache_now_ms() >= atomic_load_explicit(&c->rest_until_ms, memory_order_relaxed));
+            monotonic_ms() >= atomic_load_explicit(&c->rest_until_ms, memory_order_relaxed));
 }
 
 static void rest(struct cache *c, enum why why, int rc)
 {
-    atomic_store(&c->rest_until_ms, cache_now_ms() + c->dir->retry_ms);
+    atomic_store(&c->rest_until_ms, monotonic_ms() + c->dir->retry_ms);
     atomic_store(&c->why, (unsigned)why);
     if (!(atomic_fetch_or(&c->said, 1u << why) & 1u << why))
         log_warning("cache", "%s: %s%s%s; going on without storing more for now", c->path,

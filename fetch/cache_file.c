@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #ifndef F_OFD_SETLK
 #include <sys/file.h>
 #endif
@@ -201,11 +200,3 @@ bool cache_file_is_locked(int fd)
 }
 
 #endif
-
-uint64_t cache_now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}

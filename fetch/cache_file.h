@@ -50,7 +50,4 @@ int cache_file_lock(int fd, bool exclusive) must_check;
 /* Whether some other opening holds a lock, of either kind. */
 bool cache_file_is_locked(int fd);
 
-/* Milliseconds of a clock that never goes back. */
-uint64_t cache_now_ms(void);
-
 #endif

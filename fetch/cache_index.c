@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "fetch/cache_file.h"
+#include "src/clock.h"
 #include "src/codec.h"
 #include "src/cursor.h"
 
@@ -163,7 +164,7 @@ struct cache_index {
 
 static uint32_t age_now(void)
 {
-    return (uint32_t)(cache_now_ms() / CACHE_INDEX_AGE_MS);
+    return (uint32_t)(monotonic_ms() / CACHE_INDEX_AGE_MS);
 }
 
 /* Takes over what the file says of the blocks of a page; blocks are only added. */

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 
 #include "fetch/cache_file.h"
+#include "src/clock.h"
 #include "src/log.h"
 
 enum { SHARE_MAX = 16 << 20, SHARE_MIN = 256 << 10, SHARES = 64, VALID_MS = 5000 };
@@ -216,7 +217,7 @@ static enum cache_room next_share(struct cache_space *s, uint64_t bytes, uint64_
 
 static bool is_enough(const struct cache_space *s, uint64_t bytes)
 {
-    return s->room >= bytes && cache_now_ms() - s->measured_ms < VALID_MS;
+    return s->room >= bytes && monotonic_ms() - s->measured_ms < VALID_MS;
 }
 
 enum cache_room cache_space_take(struct cache_space *s, uint64_t bytes)
@@ -233,7 +234,7 @@ enum cache_room cache_space_take(struct cache_space *s, uint64_t bytes)
         result = next_share(s, bytes, &share);
         (void)pthread_mutex_lock(&s->lock);
         s->measuring = false;
-        s->measured_ms = cache_now_ms();
+        s->measured_ms = monotonic_ms();
         s->room = share;
         (void)pthread_cond_broadcast(&s->changed);
     }

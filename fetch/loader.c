@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "src/clock.h"
 #include "src/log.h"
 
 enum {
@@ -60,14 +61,6 @@ const char *loader_state_name(enum loader_state state)
 }
 
 /* --- life -------------------------------------------------------------------------------------- */
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static int copy_launch(struct loader *l, const struct loader_options *o, struct err *e)
 {
@@ -172,11 +165,12 @@ static void rest(struct loader *l)
     pthread_mutex_lock(&l->lock);
     l->rest_ms = l->rest_ms ? (uint32_t)min_u64(2 * (uint64_t)l->rest_ms, REST_MOST_MS)
                             : REST_FIRST_MS;
-    l->rest_until_ms = now_ms() + l->rest_ms;
+    l->rest_until_ms = monotonic_ms() + l->rest_ms;
     l->state = LOADER_RESTING;
     l->woken = false;
-    while (!l->stopping && l->goal > LOADER_NOTHING && !l->woken && now_ms() < l->rest_until_ms)
-        wait_ms(l, l->rest_until_ms - now_ms());
+    while (!l->stopping && l->goal > LOADER_NOTHING && !l->woken &&
+           monotonic_ms() < l->rest_until_ms)
+        wait_ms(l, l->rest_until_ms - monotonic_ms());
     l->state = LOADER_LOADING;
     pthread_mutex_unlock(&l->lock);
 }
@@ -427,7 +421,7 @@ void loader_get_status(struct loader *l, struct loader_status *out)
     pthread_mutex_lock(&l->lock);
     out->goal = l->goal;
     out->state = l->state;
-    uint64_t now = now_ms();
+    uint64_t now = monotonic_ms();
     if (l->state == LOADER_RESTING && l->rest_until_ms > now)
         out->rest_ms = l->rest_until_ms - now;
     uint32_t passed = l->launch_passed;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "src/clock.h"
+
 static struct origin *impl(struct source *s)
 {
     return (struct origin *)s; /* the first member */
@@ -67,7 +69,7 @@ static int new_origin(const struct origin_options *options, size_t head_bytes, s
     o->base.ops = &source_origin_ops;
     o->base.places = (unsigned)options->count;
     o->head_bytes = head_bytes;
-    o->chance = (uint32_t)origin_now_ms() * 2654435761u ^ (uint32_t)getpid() ^
+    o->chance = (uint32_t)monotonic_ms() * 2654435761u ^ (uint32_t)getpid() ^
                 (uint32_t)(uintptr_t)o;
     if (!o->chance)
         o->chance = 1;
@@ -90,7 +92,7 @@ static int new_origin(const struct origin_options *options, size_t head_bytes, s
             memcpy(o->head, options->head, o->head_len);
     } else {
         o->start.wanted = true;
-        o->start.deadline_ms = origin_now_ms() + o->settings->connection.io_timeout_ms;
+        o->start.deadline_ms = monotonic_ms() + o->settings->connection.io_timeout_ms;
     }
     origin_show(o);
     *out = o;
@@ -193,7 +195,7 @@ static void origin_start(struct source *s, struct source_read *read)
     r->whole = several && (read->flags & (SOURCE_READ_FRESH | SOURCE_READ_ELSEWHERE));
     if (several && (read->flags & SOURCE_READ_ELSEWHERE) && read->place < o->settings->count)
         r->not_from = 1u << read->place;
-    r->begun_ms = origin_now_ms();
+    r->begun_ms = monotonic_ms();
     r->deadline_ms = r->begun_ms + (timeout ? timeout : o->settings->connection.io_timeout_ms);
     read->impl = r;
     atomic_fetch_add(&o->in_flight, 1);
@@ -246,7 +248,7 @@ static void origin_drop_head(struct source *s)
 static void origin_get_stats(struct source *s, struct source_stats *out)
 {
     struct origin *o = impl(s);
-    uint64_t oldest = atomic_load(&o->oldest_ms), now = origin_now_ms();
+    uint64_t oldest = atomic_load(&o->oldest_ms), now = monotonic_ms();
 
     *out = (struct source_stats){ .errors = atomic_load(&o->errors),
                                   .failovers = atomic_load(&o->failovers),
@@ -326,7 +328,7 @@ const char *origin_place_state_name(enum origin_place_state state)
 size_t origin_get_places(struct source *s, struct origin_place *out, size_t max)
 {
     struct origin *o = impl(s);
-    uint64_t now = origin_now_ms();
+    uint64_t now = monotonic_ms();
     size_t count = o->settings->count;
 
     pthread_mutex_lock(&o->lock);

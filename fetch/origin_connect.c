@@ -4,6 +4,8 @@
 
 #include "fetch/origin_impl.h"
 
+#include "src/clock.h"
+
 /* --- channels -------------------------------------------------------------------------------- */
 
 struct channel *channel_get(struct channel *c)
@@ -113,7 +115,7 @@ int opening_start(struct origin *o, unsigned site, const struct source_options *
     op->options = *options;
     op->options.opening = &op->gate;
     op->head_bytes = head_bytes;
-    op->begun_ms = origin_now_ms();
+    op->begun_ms = monotonic_ms();
     op->limit_ms = op->begun_ms + options->io_timeout_ms + ORIGIN_SLACK_MS;
     int rc = errand_start(&kind, op, &op->errand, e);
     if (rc)

@@ -313,7 +313,6 @@ extern const struct source_ops source_origin_ops;
 /* What is a sum over places. */
 void origin_add_stats(struct source_stats *to, const struct source_stats *s);
 
-uint64_t origin_now_ms(void);
 uint32_t origin_chance(struct origin *o);
 
 /* origin_loop.c */

@@ -6,15 +6,8 @@
 
 #include <time.h>
 
+#include "src/clock.h"
 #include "src/log.h"
-
-uint64_t origin_now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* xorshift: only to keep clients apart. */
 uint32_t origin_chance(struct origin *o)
@@ -53,7 +46,7 @@ void origin_start_next(struct origin *o, int status, const struct err *e)
         o->start.first_status = status;
         o->start.first = *e;
     }
-    while (o->start.tried != all && (!e || origin_now_ms() < o->start.deadline_ms)) {
+    while (o->start.tried != all && (!e || monotonic_ms() < o->start.deadline_ms)) {
         unsigned i = (unsigned)__builtin_ctz(~o->start.tried);
         o->start.tried |= 1u << i;
         if (site_open(o, &o->sites[i]))
@@ -180,7 +173,7 @@ static void do_stop(struct origin *o)
 
 static void do_timers(struct origin *o)
 {
-    uint64_t now = origin_now_ms();
+    uint64_t now = monotonic_ms();
 
     for (struct origin_read *r = o->reads, *next; r; r = next) {
         next = r->next;
@@ -325,14 +318,14 @@ void *origin_loop(void *arg)
 
     begin(o);
     while (!o->stopping || o->reads || has_started_reads(o) ||
-           (o->openings && origin_now_ms() < grace_ms)) {
+           (o->openings && monotonic_ms() < grace_ms)) {
         struct inbox in = wait_for_inbox(o, min_u64(next_ms(o), grace_ms));
         handle(o, &in);
         if (o->start.wanted && o->stopping)
             cancel_start(o);
         origin_show(o);
         if (o->stopping && grace_ms == UINT64_MAX)
-            grace_ms = origin_now_ms() + ORIGIN_GRACE_MS;
+            grace_ms = monotonic_ms() + ORIGIN_GRACE_MS;
     }
     abandon_openings(o);
     return NULL;

@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/clock.h"
+
 /* --- the end --------------------------------------------------------------------------------- */
 
 static void append(struct origin *o, struct origin_read *r)
@@ -52,7 +54,7 @@ static void note_oldest(struct origin *o)
 /* How long it took says something if somebody was asked and waited for. */
 static void count(struct origin *o, const struct origin_read *r, int status, const struct err *e)
 {
-    uint64_t took = origin_now_ms() - r->begun_ms;
+    uint64_t took = monotonic_ms() - r->begun_ms;
 
     atomic_fetch_sub(&o->in_flight, 1);
     if (status && e->kind == ERR_CANCELLED)
@@ -178,7 +180,7 @@ static void ask(struct origin *o, struct origin_read *r, struct site *t)
     bool immediate = source_is_immediate(t->channel->source);
     struct err e;
 
-    r->asked_ms = origin_now_ms();
+    r->asked_ms = monotonic_ms();
     bool others = set_limits(o, r);
     r->state = READ_ASKED;
     r->end = READ_GOES_ON;
@@ -256,7 +258,7 @@ static bool keeps_own_time(const struct origin_read *r)
 /* What a LOW read took beyond its time it has stood back. */
 static void make_up_time(struct origin_read *r)
 {
-    uint64_t now = origin_now_ms();
+    uint64_t now = monotonic_ms();
 
     if (keeps_own_time(r) && now > r->limit_ms)
         r->deadline_ms += now - r->limit_ms;
@@ -328,7 +330,7 @@ static bool ends_now(struct origin *o, struct origin_read *r)
         finish_stopped(o, r, READ_CANCELLED);
     else if (o->is_offline)
         finish_stopped(o, r, READ_OFFLINE);
-    else if (origin_now_ms() >= r->deadline_ms)
+    else if (monotonic_ms() >= r->deadline_ms)
         finish_late(o, r);
     else
         return false;
@@ -406,7 +408,7 @@ void read_promote(struct origin *o, struct origin_read *r)
     r->flags &= ~(unsigned)(SOURCE_READ_LOW | SOURCE_READ_AHEAD);
     if (r->state != READ_ASKED || r->blocking)
         return;
-    r->limit_ms += origin_now_ms() - r->asked_ms; /* its time may begin to run only now */
+    r->limit_ms += monotonic_ms() - r->asked_ms; /* its time may begin to run only now */
     r->deadline_ms = max_u64(r->deadline_ms, r->limit_ms);
     pthread_mutex_lock(&o->lock);
     if (!r->over)
@@ -440,7 +442,7 @@ void read_probe(struct origin *o, unsigned site)
 {
     struct origin_read *r = calloc(1, sizeof *r);
     struct site *t = &o->sites[site];
-    uint64_t now = origin_now_ms();
+    uint64_t now = monotonic_ms();
 
     if (!r) {
         t->until_ms = now + o->settings->holdoff_first_ms;
@@ -468,7 +470,7 @@ uint64_t read_next_ms(const struct origin_read *r)
 {
     if (r->state != READ_ASKED)
         return min_u64(r->deadline_ms, r->origin->sites[r->site].channel
-                                           ? origin_now_ms() + ORIGIN_SLACK_MS
+                                           ? monotonic_ms() + ORIGIN_SLACK_MS
                                            : UINT64_MAX);
     if (r->end != READ_GOES_ON || keeps_own_time(r))
         return UINT64_MAX;

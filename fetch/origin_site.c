@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fetch/holdoff.h"
+#include "src/clock.h"
 
 /* --- choosing -------------------------------------------------------------------------------- */
 
@@ -61,7 +62,7 @@ static void look_at_connection(struct origin *o, const struct site *t)
         return;
     atomic_store(&o->connected, connected);
     if (!connected) {
-        o->lost_ms = origin_now_ms();
+        o->lost_ms = monotonic_ms();
         o->said_lost = !o->start.wanted && may_say(o);
         if (o->said_lost)
             log_warning("origin",
@@ -72,12 +73,12 @@ static void look_at_connection(struct origin *o, const struct site *t)
     site_retry_now(o); /* what was in the way may have been in the way of all */
     if (o->said_lost)
         log_info("origin", "connected again place=%s after_s=%" PRIu64, site_name(o, t),
-                 (origin_now_ms() - o->lost_ms) / 1000);
+                 (monotonic_ms() - o->lost_ms) / 1000);
 }
 
 void site_retry_now(struct origin *o)
 {
-    uint64_t now = origin_now_ms();
+    uint64_t now = monotonic_ms();
 
     for (size_t i = 0; i < o->settings->count; i++) {
         struct site *t = &o->sites[i];
@@ -90,7 +91,7 @@ void site_retry_now(struct origin *o)
 
 void site_worked(struct origin *o, struct site *t, uint64_t begun_ms)
 {
-    t->answered_ms = origin_now_ms();
+    t->answered_ms = monotonic_ms();
     if (!t->failed || begun_ms < t->failed_ms)
         return;
     t->failed = 0;
@@ -106,7 +107,7 @@ void site_worked(struct origin *o, struct site *t, uint64_t begun_ms)
 static void hold_off(struct origin *o, struct site *t, uint32_t first_ms, uint32_t most_ms)
 {
     t->failed++;
-    t->failed_ms = origin_now_ms();
+    t->failed_ms = monotonic_ms();
     uint32_t wait = holdoff_ms(t->failed, first_ms, most_ms, origin_chance(o));
     t->until_ms = t->failed_ms + wait;
     o->look_again = true;
@@ -135,7 +136,7 @@ static bool needs_opening(const struct site *t, enum err_kind kind)
 void site_failed(struct origin *o, struct site *t, uint64_t begun_ms, bool fair,
                  const struct err *e)
 {
-    uint64_t now = origin_now_ms();
+    uint64_t now = monotonic_ms();
 
     t->failures++;
     t->error = *e;
@@ -176,14 +177,14 @@ bool site_is_stuck(struct origin *o, struct site *t)
         return false;
     (void)err_set(&e, ERR_TIMEOUT, "%s: has not answered what it was asked before",
                   site_name(o, t));
-    site_failed(o, t, origin_now_ms(), true, &e);
+    site_failed(o, t, monotonic_ms(), true, &e);
     return true;
 }
 
 bool site_open(struct origin *o, struct site *t)
 {
     struct source_options options = o->settings->connection;
-    uint64_t rest = options.io_timeout_ms, now = origin_now_ms();
+    uint64_t rest = options.io_timeout_ms, now = monotonic_ms();
     bool others = site_any_good(o, 1u << site_index(o, t));
     struct err e;
 

@@ -20,6 +20,7 @@
 
 #include "fetch/href.h"
 #include "fetch/place.h"
+#include "src/clock.h"
 #include "src/fold.h"
 
 struct source_file {
@@ -194,14 +195,6 @@ static int read_fully(struct source_file *f, const struct source_read *read, str
     return 0;
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void file_start(struct source *s, struct source_read *read)
 {
     struct source_file *f = (struct source_file *)s;
@@ -209,9 +202,9 @@ static void file_start(struct source *s, struct source_read *read)
 
     read->place = 0;
     atomic_fetch_add_explicit(&f->in_flight, 1, memory_order_relaxed);
-    uint64_t begun = now_ms();
+    uint64_t begun = monotonic_ms();
     int rc = read_fully(f, read, &e);
-    unsigned bucket = source_latency_bucket(now_ms() - begun);
+    unsigned bucket = source_latency_bucket(monotonic_ms() - begun);
     atomic_fetch_add_explicit(&f->latency[bucket], 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&f->in_flight, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&f->requests, 1, memory_order_relaxed);

@@ -20,6 +20,7 @@
 
 #include "fetch/http_url.h"
 #include "fetch/sigv4.h"
+#include "src/clock.h"
 
 static struct http_source *impl(struct source *s)
 {
@@ -416,7 +417,7 @@ static void http_get_stats(struct source *base, struct source_stats *out)
 {
     struct http_source *s = impl(base);
     uint64_t oldest = atomic_load_explicit(&s->oldest_ms, memory_order_relaxed);
-    uint64_t now = http_now_ms();
+    uint64_t now = monotonic_ms();
 
     *out = (struct source_stats){ .requests = atomic_load(&s->requests),
                                   .bytes = atomic_load(&s->bytes),

@@ -163,9 +163,6 @@ enum {
 
 /* --- source_http_loop.c -------------------------------------------------------------------- */
 
-/* Milliseconds of the monotonic clock. */
-uint64_t http_now_ms(void);
-
 /* Starts the I/O thread; 0 or -errno. */
 int http_loop_start(struct http_source *s, struct err *e) must_check;
 

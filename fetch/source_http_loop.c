@@ -16,18 +16,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "src/clock.h"
+
 enum {
     IDLE_WAIT_MS = 3600 * 1000,
     OPENING_TRIES = 3, /* to reach a server at all, before opening fails */
 };
-
-uint64_t http_now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 void http_loop_wake(struct http_source *s)
 {
@@ -72,7 +66,7 @@ void http_loop_submit(struct http_source *s, struct source_read *read, bool open
     read->place = 0;
     atomic_fetch_add(&s->in_flight, 1);
     pthread_mutex_lock(&s->lock);
-    q->started_ms = http_now_ms();
+    q->started_ms = monotonic_ms();
     q->deadline_ms = q->started_ms + q->span_ms;
     bool first = !s->queue;
     if (first)
@@ -127,7 +121,7 @@ static void count(struct http_request *q, int status, const struct err *e)
         atomic_fetch_add(&s->errors, 1);
     if (status || q->attempts)
         atomic_fetch_add_explicit(
-            &s->latency[source_latency_bucket(http_now_ms() - q->started_ms)], 1,
+            &s->latency[source_latency_bucket(monotonic_ms() - q->started_ms)], 1,
             memory_order_relaxed);
 }
 
@@ -156,7 +150,7 @@ static void finish_cancelled(struct http_request *q)
 static void finish_failed(struct http_request *q, int status, struct err *e)
 {
     size_t n = strlen(e->text);
-    uint64_t tenths = (http_now_ms() - q->started_ms + 50) / 100;
+    uint64_t tenths = (monotonic_ms() - q->started_ms + 50) / 100;
 
     if (q->attempts > 1)
         (void)snprintf(e->text + n, sizeof e->text - n, ", %u attempts in %" PRIu64 ".%u s",
@@ -219,7 +213,7 @@ void http_loop_attempt_ended(struct http_request *q, const struct http_outcome *
     }
     q->failed = q->got > q->begun_at ? 1 : q->failed + 1;
     struct retry_state r = { .failed = q->failed,
-                             .now_ms = http_now_ms(),
+                             .now_ms = monotonic_ms(),
                              .deadline_ms = q->deadline_ms,
                              .after_s = o->after_s,
                              .chance = next_chance(s) };
@@ -328,7 +322,7 @@ static void do_flags(struct http_source *s)
 
 static void do_timers(struct http_source *s)
 {
-    uint64_t now = http_now_ms();
+    uint64_t now = monotonic_ms();
     struct timer *t;
 
     while ((t = timers_first(&s->timers)) && t->at_ms <= now) {
@@ -403,7 +397,7 @@ static int wait_ms(const struct http_source *s)
 
     if (!t)
         return IDLE_WAIT_MS;
-    uint64_t now = http_now_ms();
+    uint64_t now = monotonic_ms();
     return t->at_ms <= now ? 0 : (int)min_u64(t->at_ms - now, IDLE_WAIT_MS);
 }
 
@@ -462,7 +456,7 @@ int http_loop_start(struct http_source *s, struct err *e)
     s->idle = calloc(HTTP_IDLE_MAX, sizeof(CURL *));
     if (!s->multi || !s->idle)
         return err_nomem(e); /* http_loop_stop() is not due; the caller frees */
-    s->chance = (uint32_t)(http_now_ms() ^ ((uintptr_t)s >> 4) ^ (uint32_t)getpid() << 16) | 1;
+    s->chance = (uint32_t)(monotonic_ms() ^ ((uintptr_t)s >> 4) ^ (uint32_t)getpid() << 16) | 1;
     long connections = (long)s->settings.max_connections;
     (void)libcurl.multi_setopt(s->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     (void)libcurl.multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, 2 * connections); /* a redirect's too */

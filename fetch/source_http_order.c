@@ -26,6 +26,8 @@
 
 #include "fetch/source_http.h"
 
+#include "src/clock.h"
+
 /* --- lists ---------------------------------------------------------------------------------- */
 
 static void leave_list(struct http_request *q)
@@ -72,7 +74,7 @@ static void update_clock(struct http_request *q)
     bool runs = q->rank == HTTP_DEMAND || q->state == HTTP_RESTING || (q->state == HTTP_RUNNING && !q->paused);
 
     if (runs != q->ticking) {
-        uint64_t now = http_now_ms();
+        uint64_t now = monotonic_ms();
         if (runs)
             q->deadline_ms = now + q->left_ms;
         else

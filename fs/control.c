@@ -22,11 +22,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "fs/control_commands.h"
 #include "fs/control_state.h"
 #include "fs/runtime_base.h"
+#include "src/clock.h"
 
 enum {
     CLIENTS = 64,
@@ -56,12 +56,10 @@ struct control {
     struct client clients[CLIENTS]; /* the thread's */
 };
 
+/* Signed, as INT64_MAX stands for never. */
 static int64_t now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)monotonic_ms();
 }
 
 /* ---- clients ---- */

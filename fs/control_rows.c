@@ -5,7 +5,6 @@
 #include "fs/control_rows.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "fetch/cache.h"
 #include "fetch/engine.h"
@@ -14,6 +13,7 @@
 #include "fetch/source.h"
 #include "fs/counters.h"
 #include "fs/session_io.h"
+#include "src/clock.h"
 #include "src/guid.h"
 #include "src/log.h"
 #include "src/package.h"
@@ -184,14 +184,6 @@ static const struct spec specs[] = {
              "Time that reads of the source took"),
 };
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Whole percents, 100 only when nothing is missing. */
 static uint64_t percent(uint64_t done, uint64_t all)
 {
@@ -261,7 +253,7 @@ static void take_snapshot(const struct control_parts *p, struct snapshot *s)
         .software = PACKAGE_VERSION,
         .pid = (uint64_t)getpid(),
         .connection = p->connection,
-        .uptime_ms = (uint64_t)(monotonic_ms() - p->started_ms),
+        .uptime_ms = monotonic_ms() - p->started_ms,
         .package = info->name,
         .version = info->version_number,
         .read_bytes = counter_get(&p->counters->read_bytes),

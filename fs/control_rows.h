@@ -31,7 +31,7 @@ struct control_parts {
     bool overlay, read_only;
     char device[32];                 /* "major:minor" of the mount */
     unsigned long connection;        /* its number in /sys/fs/fuse/connections */
-    int64_t started_ms;              /* CLOCK_MONOTONIC */
+    uint64_t started_ms;             /* monotonic_ms() */
 };
 
 enum control_group {

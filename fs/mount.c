@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "fs/attr.h"
 #include "fs/control.h"
@@ -35,6 +34,7 @@
 #include "fs/record.h"
 #include "fs/session_io.h"
 #include "fs/vfs.h"
+#include "src/clock.h"
 #include "src/log.h"
 
 #ifndef FS_CASEFOLD_FL
@@ -310,10 +310,8 @@ static void start_control(struct vfs *v)
 {
     const struct mount_options *o = v->options;
     struct mount_identity id;
-    struct timespec now;
     struct err e = { 0 };
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
     v->told = (struct control_parts){
         .package = v->package,
         .engine = v->engine,
@@ -325,7 +323,7 @@ static void start_control(struct vfs *v)
         .source_name = o->fsname && *o->fsname ? o->fsname : "sftfs",
         .overlay = o->overlay,
         .read_only = o->read_only,
-        .started_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+        .started_ms = monotonic_ms(),
     };
     int rc = mount_table_identify(o->mountpoint, &id, &e);
     if (!rc) {

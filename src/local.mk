@@ -29,6 +29,7 @@ libsft_a_SOURCES = \
 	src/appx_xml.h \
 	src/block_match.c \
 	src/block_match.h \
+	src/clock.h \
 	src/codec.c \
 	src/codec.h \
 	src/compiler.h \

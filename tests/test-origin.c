@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "src/clock.h"
+
 enum { A, B, C, D };
 
 static struct fake_read *new_read(unsigned flags)
@@ -436,28 +438,20 @@ static void origin_adds_up_the_numbers_of_its_places(void)
 
 /* --- time ------------------------------------------------------------------------------------ */
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void origin_ends_a_read_by_its_deadline(void)
 {
     fake_reset();
     FAKE_SET(A, reading, FAKE_HANGS);
     struct source *s = fake_origin(1, 60000);
     struct fake_read *r = new_read(0);
-    uint64_t begun = now_ms();
+    uint64_t begun = monotonic_ms();
 
     r->read.timeout_ms = 50;
     fake_start(s, r, 50, 50);
     fake_wait(r);
     CU_ASSERT_EQUAL(r->err.kind, ERR_TIMEOUT);
     CU_ASSERT_EQUAL(r->status, -ETIMEDOUT);
-    CU_ASSERT(now_ms() - begun >= 50);
+    CU_ASSERT(monotonic_ms() - begun >= 50);
     CU_ASSERT_EQUAL(FAKE_GET(A, cancels), 1);
     free(r);
     source_close(s);
@@ -469,13 +463,13 @@ static void origin_ends_a_read_by_its_deadline_while_the_place_is_being_opened(v
     FAKE_SET(B, opening, FAKE_STUCK);
     struct source *s = fake_origin(2, 60000);
     struct fake_read *r = new_read(SOURCE_READ_ELSEWHERE);
-    uint64_t begun = now_ms();
+    uint64_t begun = monotonic_ms();
 
     r->read.timeout_ms = 50;
     fake_start(s, r, 50, 50);
     fake_wait(r);
     CU_ASSERT_EQUAL(r->err.kind, ERR_TIMEOUT);
-    CU_ASSERT(now_ms() - begun >= 50);
+    CU_ASSERT(monotonic_ms() - begun >= 50);
     CU_ASSERT_EQUAL(FAKE_GET(B, opens), 1);
     free(r);
     FAKE_SET(B, opening, FAKE_WORKS);

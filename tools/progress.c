@@ -6,19 +6,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "src/clock.h"
 #include "tools/text.h"
 
 enum { REDRAW_MS = 150 };
-
-static int64_t now_ms(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 int progress_parse(const char *text, enum progress_mode *out)
 {
@@ -36,7 +28,7 @@ struct progress progress_begin(const char *verb, uint64_t total, enum progress_m
 {
     const char *term = getenv("TERM");
     bool dumb = !term || !strcmp(term, "dumb");
-    int64_t now = now_ms();
+    uint64_t now = monotonic_ms();
 
     return (struct progress){
         .verb = verb,
@@ -49,7 +41,7 @@ struct progress progress_begin(const char *verb, uint64_t total, enum progress_m
     };
 }
 
-static void draw(const struct progress *p, uint64_t done, int64_t elapsed_ms)
+static void draw(const struct progress *p, uint64_t done, uint64_t elapsed_ms)
 {
     char d[TEXT_SIZE_SIZE], t[TEXT_SIZE_SIZE], speed[TEXT_SIZE_SIZE];
     double rate = elapsed_ms > 0 ? (double)done * 1000 / (double)elapsed_ms : 0;
@@ -69,11 +61,11 @@ static void draw(const struct progress *p, uint64_t done, int64_t elapsed_ms)
 
 void progress_update(struct progress *p, uint64_t done)
 {
-    int64_t now;
+    uint64_t now;
 
     if (!p->on)
         return;
-    now = now_ms();
+    now = monotonic_ms();
     if (now - p->drawn_ms < REDRAW_MS)
         return;
     p->drawn_ms = now;

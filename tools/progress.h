@@ -18,9 +18,9 @@ enum progress_mode {
 
 struct progress {
     const char *verb;
-    uint64_t total;     /* bytes */
-    int64_t started_ms; /* monotonic */
-    int64_t drawn_ms;   /* time of the last drawing */
+    uint64_t total;      /* bytes */
+    uint64_t started_ms; /* monotonic */
+    uint64_t drawn_ms;   /* time of the last drawing */
     bool on, visible;
 };
 
