@@ -10,8 +10,9 @@
 #include "fetch/decoders.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
+
+#include "fetch/thread.h"
 
 #define CODEC_STATE_BYTES (192u * 1024u) /* estimate: zstd and libdeflate decompressors, a digest */
 
@@ -266,21 +267,10 @@ static void *decoder_main(void *arg)
 /* Starts one more thread if that is allowed and possible. Needs d->lock. */
 static void start_thread(struct decoders *d)
 {
-    sigset_t all, old;
-
     if (d->stopping || d->thread_count == d->o.threads)
         return;
-    sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &old))
-        return;
-    pthread_t *thread = &d->threads[d->thread_count];
-    if (!pthread_create(thread, NULL, decoder_main, d)) {
+    if (!thread_start(&d->threads[d->thread_count], "sft-decoder", decoder_main, d))
         d->thread_count++;
-#ifdef __linux__
-        (void)pthread_setname_np(*thread, "sft-decoder"); /* only for people who look */
-#endif
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 bool decoders_submit(struct decoders *d, struct job *job, unsigned shares)

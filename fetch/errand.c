@@ -4,7 +4,9 @@
 
 #include "fetch/errand.h"
 
-#include <signal.h>
+#include <pthread.h>
+
+#include "fetch/thread.h"
 
 struct errand {
     const struct errand_kind *kind;
@@ -13,28 +15,6 @@ struct errand {
     pthread_mutex_t lock;
     bool finished, abandoned; /* lock; at most one of them */
 };
-
-int errand_thread(pthread_t *thread, const char *name, void *(*run)(void *), void *arg)
-{
-    static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-    sigset_t all, old;
-
-    (void)sigfillset(&all);
-    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
-        (void)sigdelset(&all, faults[i]);
-    int r = pthread_sigmask(SIG_SETMASK, &all, &old);
-    if (r)
-        return r;
-    r = pthread_create(thread, NULL, run, arg);
-#ifdef __linux__
-    if (!r)
-        (void)pthread_setname_np(*thread, name); /* only for people who look */
-#else
-    (void)name;
-#endif
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return r;
-}
 
 static void free_errand(struct errand *e)
 {
@@ -71,7 +51,7 @@ int errand_start(const struct errand_kind *kind, void *work, struct errand **out
     e->work = work;
     pthread_mutex_init(&e->lock, NULL); /* with default attributes it cannot fail */
     pthread_mutex_lock(&e->lock);       /* finished() comes after *out is set */
-    int r = errand_thread(&e->thread, kind->thread_name, errand_main, e);
+    int r = thread_start(&e->thread, kind->thread_name, errand_main, e);
     if (!r)
         *out = e;
     pthread_mutex_unlock(&e->lock);

@@ -9,8 +9,6 @@
 #ifndef FETCH_ERRAND_H
 #define FETCH_ERRAND_H
 
-#include <pthread.h>
-
 #include "src/compiler.h"
 #include "src/err.h"
 
@@ -23,10 +21,6 @@ struct errand_kind {
                                      * that the owner holds while he gives it up */
     void (*discard)(void *work);    /* in place of finished(): frees WORK, its results too */
 };
-
-/* Starts a thread with all signals blocked but those that tell of faults of our own; they are for
- * the program's own threads. NAME as above. 0 or a positive errno, as pthread_create(). */
-int errand_thread(pthread_t *thread, const char *name, void *(*run)(void *), void *arg) must_check;
 
 /* Starts KIND->run(WORK). On success *out must be ended by one of the two calls below. */
 int errand_start(const struct errand_kind *kind, void *work, struct errand **out, struct err *e)

@@ -12,10 +12,10 @@
 #include "fetch/loader.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
+#include "fetch/thread.h"
 #include "src/clock.h"
 #include "src/log.h"
 
@@ -348,18 +348,13 @@ static void *run(void *arg)
     }
 }
 
-/* Needs l->lock. Signals stay with the main thread. */
+/* Needs l->lock. */
 static int start_thread(struct loader *l)
 {
-    sigset_t all, old;
-
     if (l->has_thread)
         pthread_join(l->thread, NULL); /* it has ended, or is just about to, without the lock */
     l->has_thread = false;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&l->thread, NULL, run, l);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    int rc = thread_start(&l->thread, NULL, run, l);
     l->has_thread = l->running = !rc;
     return rc;
 }

@@ -90,6 +90,8 @@ libsftfetch_a_SOURCES = \
 	fetch/source_http_loop.c \
 	fetch/source_http_order.c \
 	fetch/source_http_transfer.c \
+	fetch/thread.c \
+	fetch/thread.h \
 	fetch/timers.c \
 	fetch/timers.h \
 	$(NULL)

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "fetch/thread.h"
 #include "src/clock.h"
 
 static struct origin *impl(struct source *s)
@@ -146,7 +147,7 @@ int origin_open(const struct origin_options *options, size_t head_bytes, struct 
     if (rc)
         return rc;
     bool waits = o->start.wanted;
-    int r = errand_thread(&o->thread, "sft-origin", origin_loop, o);
+    int r = thread_start(&o->thread, "sft-origin", origin_loop, o);
     if (r) {
         errno = r;
         rc = err_sys(e, "cannot start a thread");

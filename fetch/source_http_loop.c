@@ -11,11 +11,11 @@
 #include "fetch/source_http.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "fetch/thread.h"
 #include "src/clock.h"
 
 enum {
@@ -432,24 +432,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Signals are for the program's own threads. SIGPIPE above all: OpenSSL writes to sockets without
- * MSG_NOSIGNAL. */
-static int create_thread(struct http_source *s)
-{
-    sigset_t all, old;
-
-    (void)sigfillset(&all);
-    (void)sigdelset(&all, SIGSEGV); /* faults of our own must stay visible */
-    (void)sigdelset(&all, SIGBUS);
-    (void)sigdelset(&all, SIGFPE);
-    (void)sigdelset(&all, SIGILL);
-    (void)sigdelset(&all, SIGABRT);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int r = pthread_create(&s->thread, NULL, run, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return r;
-}
-
 int http_loop_start(struct http_source *s, struct err *e)
 {
     s->multi = libcurl.multi_init();
@@ -460,7 +442,7 @@ int http_loop_start(struct http_source *s, struct err *e)
     long connections = (long)s->settings.max_connections;
     (void)libcurl.multi_setopt(s->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     (void)libcurl.multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, 2 * connections); /* a redirect's too */
-    int r = create_thread(s);
+    int r = thread_start(&s->thread, NULL, run, s);
     if (r) {
         errno = r;
         return err_sys(e, "cannot start a thread");

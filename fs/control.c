@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "fetch/thread.h"
 #include "fs/control_commands.h"
 #include "fs/control_state.h"
 #include "fs/runtime_base.h"
@@ -275,18 +275,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Signals stay with the main thread. */
-static int start_thread(struct control *ctl)
-{
-    sigset_t all, old;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&ctl->thread, NULL, run, ctl);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return -rc;
-}
-
 /* ---- start and end ---- */
 
 /* The socket at NAME in the directory. Through the descriptor: the path may be longer than an
@@ -388,8 +376,8 @@ int control_start(const struct control_parts *parts, struct control **out, struc
         ctl->clients[i].fd = -1;
     ctl->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     rc = ctl->wake_fd < 0 ? err_sys(e, "control socket") : make_files(ctl, e);
-    if (!rc && (rc = start_thread(ctl)) < 0)
-        rc = err_set(e, ERR_NO_MEMORY, "no thread for the control socket: %s", strerror(-rc));
+    if (!rc && (rc = thread_start(&ctl->thread, NULL, run, ctl)))
+        rc = err_set(e, ERR_NO_MEMORY, "no thread for the control socket: %s", strerror(rc));
     if (rc) {
         release(ctl);
         return rc;

@@ -14,9 +14,9 @@
 #include "fs/push.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
+#include "fetch/thread.h"
 #include "fs/stream.h"
 #include "src/log.h"
 
@@ -204,15 +204,10 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Needs p->lock. Signals stay with the main thread. */
+/* Needs p->lock. */
 static bool start_thread(struct pusher *p)
 {
-    sigset_t all, old;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    p->started = !pthread_create(&p->thread, NULL, run, p);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    p->started = !thread_start(&p->thread, NULL, run, p);
     if (!p->started)
         log_warning(FS_LOG, "no thread to push small files; reading goes on without");
     return p->started;

@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "fetch/thread.h"
 #include "src/launch_list.h"
 #include "src/log.h"
 
@@ -203,18 +203,13 @@ static void release(struct recorder *r)
 static int start_thread(struct recorder *r, struct err *e)
 {
     pthread_condattr_t clock;
-    sigset_t all, old;
 
     pthread_mutex_init(&r->lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&r->work, &clock);
     pthread_condattr_destroy(&clock);
-    sigfillset(&all); /* signals stay with the main thread */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&r->thread, NULL, run, r);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (!rc)
+    if (!thread_start(&r->thread, NULL, run, r))
         return 0;
     pthread_cond_destroy(&r->work);
     pthread_mutex_destroy(&r->lock);

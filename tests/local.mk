@@ -155,6 +155,7 @@ unit_tests = \
 	tests/test-short-name \
 	tests/test-sigv4 \
 	tests/test-source-file \
+	tests/test-thread \
 	tests/test-timers \
 	tests/test-target \
 	tests/test-unpack \
@@ -343,7 +344,7 @@ tests_test_alias_LDADD = libsftvfs.a $(unit_ldadd)
 tests_test_alias_SOURCES = tests/test-alias.c tests/unit.h
 
 tests_test_record_CPPFLAGS = $(unit_cppflags) $(FUSE_CFLAGS)
-tests_test_record_LDADD = libsftvfs.a $(unit_ldadd)
+tests_test_record_LDADD = libsftvfs.a $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_record_SOURCES = tests/test-record.c tests/unit.h $(make_sft_sources)
 
 tests_test_stream_CPPFLAGS = $(unit_cppflags)
@@ -647,6 +648,10 @@ tests_test_target_SOURCES = tests/test-target.c tests/unit.h tools/target.c
 tests_test_errand_CPPFLAGS = $(unit_cppflags)
 tests_test_errand_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_errand_SOURCES = tests/test-errand.c tests/unit.h
+
+tests_test_thread_CPPFLAGS = $(unit_cppflags)
+tests_test_thread_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_thread_SOURCES = tests/test-thread.c tests/unit.h
 
 tests_test_holdoff_CPPFLAGS = $(unit_cppflags)
 tests_test_holdoff_LDADD = $(LIBSFTFETCH) $(unit_ldadd)

@@ -4,6 +4,7 @@
 
 #include "fetch/errand.h"
 
+#include <pthread.h>
 #include <signal.h>
 
 #include "tests/unit.h"
