@@ -155,6 +155,7 @@ unit_tests = \
 	tests/test-short-name \
 	tests/test-sigv4 \
 	tests/test-source-file \
+	tests/test-subcommand \
 	tests/test-thread \
 	tests/test-timers \
 	tests/test-target \
@@ -648,6 +649,10 @@ tests_test_target_SOURCES = tests/test-target.c tests/unit.h tools/target.c
 tests_test_errand_CPPFLAGS = $(unit_cppflags)
 tests_test_errand_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_errand_SOURCES = tests/test-errand.c tests/unit.h
+
+tests_test_subcommand_CPPFLAGS = $(unit_cppflags)
+tests_test_subcommand_LDADD = libsfttools.a $(unit_ldadd)
+tests_test_subcommand_SOURCES = tests/test-subcommand.c tests/unit.h
 
 tests_test_thread_CPPFLAGS = $(unit_cppflags)
 tests_test_thread_LDADD = $(LIBSFTFETCH) $(unit_ldadd)

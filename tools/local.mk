@@ -24,6 +24,8 @@ libsfttools_a_SOURCES = \
 	tools/read_file.h \
 	tools/report.c \
 	tools/report.h \
+	tools/subcommand.c \
+	tools/subcommand.h \
 	tools/text.c \
 	tools/text.h \
 	tools/unpack.c \

@@ -5,12 +5,10 @@
  */
 #include "config.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "src/log.h"
 #include "tools/cache_common.h"
 #include "tools/sft.h"
+#include "tools/subcommand.h"
 
 enum {
     OPT_CACHE_DIR = CLI_ID_OWN,
@@ -85,40 +83,28 @@ static const struct cli_command command = {
 
 enum operands { NONE, ANY, SOME, ONE };
 
-static const struct {
-    const char *name;
+static const struct cache_command {
+    struct subcommand is;
     enum exitcode (*run)(struct cache_run *r);
     enum operands operands;
     const char *operand;
-    int options[5]; /* of its own */
 } commands[] = {
-    { "ls", cache_ls, ANY, "VERSION", { 0 } },
-    { "du", cache_du, NONE, NULL, { 0 } },
-    { "verify", cache_verify, ANY, "VERSION", { OPT_REPAIR } },
-    { "lock", cache_lock, SOME, "VERSION", { 0 } },
-    { "unlock", cache_unlock, SOME, "VERSION", { 0 } },
-    { "evict", cache_evict, ANY, "VERSION", { OPT_ALL, OPT_OLDER_THAN, OPT_TO } },
-    { "load", cache_load, ONE, "SOURCE", { OPT_LOCATION } },
-    { "import", cache_import, ONE, "FILE", { OPT_LOCATION } },
-    { "export", cache_export, ONE, "VERSION", { OPT_OUTPUT, OPT_FORCE, OPT_PARTIAL } },
+    { { "ls", { 0 } }, cache_ls, ANY, "VERSION" },
+    { { "du", { 0 } }, cache_du, NONE, NULL },
+    { { "verify", { OPT_REPAIR } }, cache_verify, ANY, "VERSION" },
+    { { "lock", { 0 } }, cache_lock, SOME, "VERSION" },
+    { { "unlock", { 0 } }, cache_unlock, SOME, "VERSION" },
+    { { "evict", { OPT_ALL, OPT_OLDER_THAN, OPT_TO } }, cache_evict, ANY, "VERSION" },
+    { { "load", { OPT_LOCATION } }, cache_load, ONE, "SOURCE" },
+    { { "import", { OPT_LOCATION } }, cache_import, ONE, "FILE" },
+    { { "export", { OPT_OUTPUT, OPT_FORCE, OPT_PARTIAL } }, cache_export, ONE, "VERSION" },
 };
-enum { COMMANDS = ARRAY_LEN(commands) };
 
 struct parsed {
     struct cli cli;
-    size_t command;
-    int given[8]; /* own options, without repetitions */
-    size_t given_count;
+    const struct cache_command *command;
+    struct subcommand_given given;
 };
-
-static void note_option(struct parsed *p, int id)
-{
-    for (size_t i = 0; i < p->given_count; i++)
-        if (p->given[i] == id)
-            return;
-    if (p->given_count < ARRAY_LEN(p->given))
-        p->given[p->given_count++] = id;
-}
 
 /* Those that every command has. 0, or the exit code after a message; -1: another option. */
 static int set_common(struct cache_run *r, struct parsed *p, int id)
@@ -154,7 +140,7 @@ static int set_own(struct cache_run *r, struct parsed *p, int id)
     struct err e = { 0 };
     int rc = 0;
 
-    note_option(p, id);
+    subcommand_note(&p->given, id);
     switch (id) {
     case OPT_REPAIR:
         r->repair = true;
@@ -189,35 +175,30 @@ static int set_own(struct cache_run *r, struct parsed *p, int id)
 
 static int check_options(struct parsed *p)
 {
-    for (size_t i = 0; i < p->given_count; i++) {
-        bool fits = false;
+    const struct subcommand *c = &p->command->is;
+    const struct cli_option *stray = subcommand_stray(&p->given, c, options);
 
-        for (size_t k = 0; k < ARRAY_LEN(commands[0].options); k++)
-            fits |= commands[p->command].options[k] == p->given[i];
-        for (const struct cli_option *o = options; o->name && !fits; o++)
-            if (o->id == p->given[i])
-                return cli_usage_error(&p->cli, "--%s has no effect on 'sft cache %s'", o->name,
-                                       commands[p->command].name);
-    }
-    return 0;
+    return stray ? cli_usage_error(&p->cli, "--%s has no effect on 'sft cache %s'", stray->name,
+                                   c->name)
+                 : 0;
 }
 
 static int check_operands(const struct cache_run *r, struct parsed *p)
 {
-    const char *name = commands[p->command].name, *operand = commands[p->command].operand;
-    enum operands wanted = commands[p->command].operands;
+    const struct cache_command *c = p->command;
+    enum operands wanted = c->operands;
 
     if (r->operand_count && wanted == NONE)
         return cli_usage_error(&p->cli, "too many arguments: '%s'", r->operands[0]);
     if (!r->operand_count && wanted >= SOME)
-        return cli_usage_error(&p->cli, "%s needs a %s", name, operand);
+        return cli_usage_error(&p->cli, "%s needs a %s", c->is.name, c->operand);
     if (r->operand_count > 1 && wanted == ONE)
         return cli_usage_error(&p->cli, "too many arguments: '%s'", r->operands[1]);
-    if (commands[p->command].run == cache_evict &&
+    if (c->run == cache_evict &&
         (r->operand_count > 0) + r->all + r->has_days + r->has_target != 1)
         return cli_usage_error(&p->cli,
                                "evict needs either VERSIONs, --all, --older-than or --to");
-    if (commands[p->command].run == cache_export && (!r->output || !*r->output))
+    if (c->run == cache_export && (!r->output || !*r->output))
         return cli_usage_error(&p->cli, "no output: give -o FILE");
     return check_options(p);
 }
@@ -229,10 +210,8 @@ static int set_operands(struct cache_run *r, struct parsed *p)
     if (!p->cli.operand_count)
         return cli_usage_error(&p->cli, "no command given: ls, du, verify, lock, unlock, evict, "
                                         "load, import or export");
-    for (p->command = 0; p->command < COMMANDS; p->command++)
-        if (!strcmp(*at, commands[p->command].name))
-            break;
-    if (p->command == COMMANDS)
+    p->command = subcommand_find(commands, ARRAY_LEN(commands), sizeof *commands, *at);
+    if (!p->command)
         return cli_usage_error(&p->cli, "unknown command '%s'", *at);
     r->operands = at + 1;
     r->operand_count = (size_t)p->cli.operand_count - 1;
@@ -242,7 +221,7 @@ static int set_operands(struct cache_run *r, struct parsed *p)
 static int run(int argc, char **argv)
 {
     struct cache_run r = { .in = SFT_INPUT_INIT };
-    struct parsed p = { .command = COMMANDS };
+    struct parsed p = { .command = NULL };
     enum exitcode status;
     int id, rc;
 
@@ -264,7 +243,7 @@ static int run(int argc, char **argv)
     interrupt_begin(&r.interrupt);
     status = cache_run_open(&r);
     if (status == EXITCODE_OK)
-        status = commands[p.command].run(&r);
+        status = p.command->run(&r);
     cache_run_close(&r);
     interrupt_end(&r.interrupt);
     return (int)report_finish(&r.in.report, status);

@@ -5,11 +5,9 @@
  */
 #include "config.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "tools/overlay_common.h"
 #include "tools/sft.h"
+#include "tools/subcommand.h"
 
 enum {
     OPT_OVERLAY = CLI_ID_OWN,
@@ -76,37 +74,25 @@ static const struct cli_command command = {
     .groups = groups,
 };
 
-static const struct {
-    const char *name;
+static const struct overlay_command {
+    struct subcommand is;
     enum exitcode (*run)(struct overlay_run *r);
     const char *operand; /* after SOURCE, or NULL */
-    int options[4];      /* of its own */
 } commands[] = {
-    { "status", overlay_status, NULL, { 0 } },
-    { "ls", overlay_ls, NULL, { OPT_LONG } },
-    { "diff", overlay_diff, NULL, { OPT_BYTES } },
-    { "export", overlay_export, "TAR", { OPT_FORCE } },
-    { "import", overlay_import, "TAR", { OPT_REPLACE, OPT_UNSAFE_LINKS } },
-    { "reset", overlay_reset, "PATH", { OPT_ALL, OPT_DRY_RUN } },
-    { "apply", overlay_apply, "DIR", { 0 } },
+    { { "status", { 0 } }, overlay_status, NULL },
+    { { "ls", { OPT_LONG } }, overlay_ls, NULL },
+    { { "diff", { OPT_BYTES } }, overlay_diff, NULL },
+    { { "export", { OPT_FORCE } }, overlay_export, "TAR" },
+    { { "import", { OPT_REPLACE, OPT_UNSAFE_LINKS } }, overlay_import, "TAR" },
+    { { "reset", { OPT_ALL, OPT_DRY_RUN } }, overlay_reset, "PATH" },
+    { { "apply", { 0 } }, overlay_apply, "DIR" },
 };
-enum { COMMANDS = ARRAY_LEN(commands) };
 
 struct parsed {
     struct cli cli;
-    size_t command;
-    int given[8]; /* own options, without repetitions */
-    size_t given_count;
+    const struct overlay_command *command;
+    struct subcommand_given given;
 };
-
-static void note_option(struct parsed *p, int id)
-{
-    for (size_t i = 0; i < p->given_count; i++)
-        if (p->given[i] == id)
-            return;
-    if (p->given_count < ARRAY_LEN(p->given))
-        p->given[p->given_count++] = id;
-}
 
 /* 0, or the exit code after a message. */
 static int set_option(struct overlay_run *r, struct parsed *p, int id)
@@ -141,23 +127,18 @@ static int set_option(struct overlay_run *r, struct parsed *p, int id)
     default:
         return sft_common_option(&r->in, &p->cli, id);
     }
-    note_option(p, id);
+    subcommand_note(&p->given, id);
     return 0;
 }
 
 static int check_options(struct parsed *p)
 {
-    for (size_t i = 0; i < p->given_count; i++) {
-        bool fits = false;
+    const struct subcommand *c = &p->command->is;
+    const struct cli_option *stray = subcommand_stray(&p->given, c, options);
 
-        for (size_t k = 0; k < ARRAY_LEN(commands[0].options); k++)
-            fits |= commands[p->command].options[k] == p->given[i];
-        for (const struct cli_option *o = options; o->name && !fits; o++)
-            if (o->id == p->given[i])
-                return cli_usage_error(&p->cli, "--%s has no effect on 'sft overlay %s'", o->name,
-                                       commands[p->command].name);
-    }
-    return 0;
+    return stray ? cli_usage_error(&p->cli, "--%s has no effect on 'sft overlay %s'", stray->name,
+                                   c->name)
+                 : 0;
 }
 
 /* COMMAND, and what follows it, into R. */
@@ -169,14 +150,13 @@ static int set_operands(struct overlay_run *r, struct parsed *p)
     if (!left)
         return cli_usage_error(&p->cli, "no command given: status, ls, diff, export, import, apply "
                                         "or reset");
-    for (p->command = 0; p->command < COMMANDS; p->command++)
-        if (!strcmp(*at, commands[p->command].name))
-            break;
-    if (p->command == COMMANDS)
+    p->command = subcommand_find(commands, ARRAY_LEN(commands), sizeof *commands, *at);
+    const struct overlay_command *c = p->command;
+    if (!c)
         return cli_usage_error(&p->cli, "unknown command '%s'", *at);
     at++;
     left--;
-    if (commands[p->command].run == overlay_reset) {
+    if (c->run == overlay_reset) {
         if (!r->place && left) {
             r->source = *at++;
             left--;
@@ -186,10 +166,9 @@ static int set_operands(struct overlay_run *r, struct parsed *p)
         if ((!left && !r->all) || (left && r->all))
             return cli_usage_error(&p->cli, "reset needs either PATHs or --all");
     } else {
-        last = commands[p->command].operand != NULL;
+        last = c->operand != NULL;
         if (left < last)
-            return cli_usage_error(&p->cli, "%s needs %s", commands[p->command].name,
-                                   commands[p->command].operand);
+            return cli_usage_error(&p->cli, "%s needs %s", c->is.name, c->operand);
         if (left > last + 1)
             return cli_usage_error(&p->cli, "too many arguments: '%s'", at[last + 1]);
         if (left > last)
@@ -197,18 +176,16 @@ static int set_operands(struct overlay_run *r, struct parsed *p)
         if (last)
             r->target = *at;
     }
-    if (!r->source && !r->place && commands[p->command].run != overlay_import)
-        return cli_usage_error(&p->cli, "%s needs a SOURCE or --overlay=DIR%s%s",
-                               commands[p->command].name,
-                               commands[p->command].operand ? " besides " : "",
-                               commands[p->command].operand ? commands[p->command].operand : "");
+    if (!r->source && !r->place && c->run != overlay_import)
+        return cli_usage_error(&p->cli, "%s needs a SOURCE or --overlay=DIR%s%s", c->is.name,
+                               c->operand ? " besides " : "", c->operand ? c->operand : "");
     return check_options(p);
 }
 
 static int run(int argc, char **argv)
 {
     struct overlay_run r = { .in = SFT_INPUT_INIT };
-    struct parsed p = { .command = COMMANDS };
+    struct parsed p = { .command = NULL };
     enum exitcode status;
     int id, rc;
 
@@ -225,7 +202,7 @@ static int run(int argc, char **argv)
     interrupt_begin(&r.interrupt);
     status = r.source || r.place ? overlay_locate(&r) : EXITCODE_OK;
     if (status == EXITCODE_OK)
-        status = commands[p.command].run(&r);
+        status = p.command->run(&r);
     overlay_release(&r);
     interrupt_end(&r.interrupt);
     return (int)report_finish(&r.in.report, status);

@@ -14,6 +14,7 @@
 #include "tools/ctl_common.h"
 #include "tools/ctl_show.h"
 #include "tools/json.h"
+#include "tools/subcommand.h"
 #include "tools/text.h"
 
 enum {
@@ -76,25 +77,23 @@ static const struct cli_command command = {
     .groups = groups,
 };
 
-static const struct {
-    const char *name;
+static const struct ctl_command {
+    struct subcommand is;
     enum exitcode (*run)(struct ctl *c);
     enum control_verb verb; /* of those that ask */
-    int options[3];         /* of its own */
     const char *argument;   /* that it may have, or NULL */
 } commands[] = {
-    { "status", ctl_status, CONTROL_STATUS, { OPT_JSON }, NULL },
-    { "stats", ctl_status, CONTROL_STATS, { OPT_JSON, OPT_FORMAT }, NULL },
-    { "log", ctl_log, CONTROL_LOG, { OPT_JSON, OPT_FOLLOW, OPT_LINES }, NULL },
-    { "loglevel", ctl_order, CONTROL_LOGLEVEL, { OPT_JSON }, "level" },
-    { "progress", ctl_progress, CONTROL_PROGRESS, { OPT_JSON }, NULL },
-    { "prefetch", ctl_order, CONTROL_PREFETCH, { OPT_JSON }, "launch, all or stop" },
-    { "offline", ctl_order, CONTROL_OFFLINE, { OPT_JSON }, NULL },
-    { "online", ctl_order, CONTROL_ONLINE, { OPT_JSON }, NULL },
-    { "unmount", ctl_unmount, CONTROL_PING, { OPT_JSON, OPT_LAZY, OPT_FORCE }, NULL },
-    { "abort", ctl_abort, CONTROL_PING, { OPT_JSON }, NULL },
+    { { "status", { OPT_JSON } }, ctl_status, CONTROL_STATUS, NULL },
+    { { "stats", { OPT_JSON, OPT_FORMAT } }, ctl_status, CONTROL_STATS, NULL },
+    { { "log", { OPT_JSON, OPT_FOLLOW, OPT_LINES } }, ctl_log, CONTROL_LOG, NULL },
+    { { "loglevel", { OPT_JSON } }, ctl_order, CONTROL_LOGLEVEL, "level" },
+    { { "progress", { OPT_JSON } }, ctl_progress, CONTROL_PROGRESS, NULL },
+    { { "prefetch", { OPT_JSON } }, ctl_order, CONTROL_PREFETCH, "launch, all or stop" },
+    { { "offline", { OPT_JSON } }, ctl_order, CONTROL_OFFLINE, NULL },
+    { { "online", { OPT_JSON } }, ctl_order, CONTROL_ONLINE, NULL },
+    { { "unmount", { OPT_JSON, OPT_LAZY, OPT_FORCE } }, ctl_unmount, CONTROL_PING, NULL },
+    { { "abort", { OPT_JSON } }, ctl_abort, CONTROL_PING, NULL },
 };
-enum { COMMANDS = ARRAY_LEN(commands) };
 
 /* ---- asking ---- */
 
@@ -255,8 +254,8 @@ enum exitcode ctl_progress(struct ctl *c)
 
 struct parsed {
     struct cli cli;
-    size_t command;
-    bool given[OPT_TIMEOUT - CLI_ID_OWN]; /* options that not every command has */
+    const struct ctl_command *command;
+    struct subcommand_given given;
 };
 
 static int set_format(struct ctl *c, struct cli *cli)
@@ -281,7 +280,7 @@ static int set_option(struct ctl *c, struct parsed *p, int id)
     uint64_t n;
 
     if (id < OPT_TIMEOUT)
-        p->given[id - CLI_ID_OWN] = true;
+        subcommand_note(&p->given, id);
     switch (id) {
     case OPT_JSON:
         c->format = CTL_JSON;
@@ -312,16 +311,10 @@ static int set_option(struct ctl *c, struct parsed *p, int id)
 
 static int check_options(struct parsed *p)
 {
-    for (const struct cli_option *o = options; o->id < OPT_TIMEOUT; o++) {
-        bool fits = !p->given[o->id - CLI_ID_OWN];
+    const struct subcommand *c = &p->command->is;
+    const struct cli_option *stray = subcommand_stray(&p->given, c, options);
 
-        for (size_t i = 0; i < ARRAY_LEN(commands[0].options); i++)
-            fits |= commands[p->command].options[i] == o->id;
-        if (!fits)
-            return cli_usage_error(&p->cli, "--%s has no effect on %s", o->name,
-                                   commands[p->command].name);
-    }
-    return 0;
+    return stray ? cli_usage_error(&p->cli, "--%s has no effect on %s", stray->name, c->name) : 0;
 }
 
 /* The argument of loglevel and prefetch, by the rules that the daemon has, too. */
@@ -329,10 +322,10 @@ static int set_argument(struct ctl *c, struct parsed *p, const char *word)
 {
     char line[CONTROL_REQUEST_MAX];
     struct err e = { 0 };
-    int n = snprintf(line, sizeof line, "%s %s", commands[p->command].name, word);
+    int n = snprintf(line, sizeof line, "%s %s", p->command->is.name, word);
 
     if (n >= (int)sizeof line || control_parse_request(line, (size_t)n, &c->request, &e))
-        return cli_usage_error(&p->cli, "'%s': %s expected", word, commands[p->command].argument);
+        return cli_usage_error(&p->cli, "'%s': %s expected", word, p->command->argument);
     return 0;
 }
 
@@ -343,14 +336,12 @@ static int set_operands(struct ctl *c, struct parsed *p)
     if (p->cli.operand_count < 2)
         return cli_usage_error(&p->cli, "needs a MOUNTPOINT and a command");
     c->path = at[0];
-    for (p->command = 0; p->command < COMMANDS; p->command++)
-        if (!strcmp(at[1], commands[p->command].name))
-            break;
-    if (p->command == COMMANDS)
+    p->command = subcommand_find(commands, ARRAY_LEN(commands), sizeof *commands, at[1]);
+    if (!p->command)
         return cli_usage_error(&p->cli, "unknown command '%s'", at[1]);
-    c->command = commands[p->command].name;
-    c->request.verb = commands[p->command].verb;
-    int most = 2 + (commands[p->command].argument != NULL);
+    c->command = p->command->is.name;
+    c->request.verb = p->command->verb;
+    int most = 2 + (p->command->argument != NULL);
     if (p->cli.operand_count > most)
         return cli_usage_error(&p->cli, "too many arguments: '%s'", at[most]);
     return at[2] ? set_argument(c, p, at[2]) : 0;
@@ -366,7 +357,7 @@ int sftfs_ctl(int argc, char **argv)
     struct ctl c = { .report = { .program = "sftfs" },
                      .timeout_ms = 5000,
                      .request = { .lines = UINT64_MAX } };
-    struct parsed p = { .command = 0 };
+    struct parsed p = { .command = NULL };
     struct err e = { 0 };
     int id, status;
 
@@ -383,7 +374,7 @@ int sftfs_ctl(int argc, char **argv)
     if (mount_table_identify(c.path, &c.id, &e))
         return (int)ctl_error(&c, &e);
     control_link_open(&c.id, &c.link);
-    status = (int)commands[p.command].run(&c);
+    status = (int)p.command->run(&c);
     control_link_close(&c.link);
     mount_identity_free(&c.id);
     return status;
