@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "tools/block_copy.h"
+#include "tools/block_file.h"
 #include "tools/cache_common.h"
-#include "tools/pack_output.h"
 #include "tools/text.h"
 
 struct export
@@ -21,53 +21,35 @@ struct export
     struct cache_run *run;
     const struct cache_item *item;
     struct cache *cache;
-    struct progress progress;
-    struct pack_output *output;
-    uint8_t *metadata;
     uint64_t blocks;
 };
-
-static int append(void *arg, const uint8_t *stored, size_t len, struct err *e)
-{
-    struct export *x = arg;
-    int rc = pack_output_append(x->output, stored, len, e);
-
-    progress_update(&x->progress, pack_output_length(x->output));
-    return rc ? rc : interrupt_check(&x->run->interrupt, e);
-}
-
-static int tick(void *arg, struct err *e)
-{
-    struct export *x = arg;
-
-    return interrupt_check(&x->run->interrupt, e);
-}
 
 /* Block by block, so that only a good package comes out. */
 static int write_sft(struct export *x, struct err *e)
 {
     const struct package *p = x->item->package;
     const struct package_info *info = package_info(p);
+    struct block_file file = { .interrupt = &x->run->interrupt };
     struct source *source = NULL;
     int rc = source_open(cache_container_path(x->cache), &x->run->in.connection, 0, &source, e);
 
     if (rc)
         return rc;
-    const struct block_copy copy = { .package = p, .source = source, .write = append, .arg = x };
-    x->metadata = malloc((size_t)info->metadata_bytes);
-    rc = x->metadata ? source_read_sync(source, 0, x->metadata, (size_t)info->metadata_bytes, e)
-                     : err_nomem(e);
+    const struct block_copy copy = {
+        .package = p, .source = source, .write = block_file_write, .arg = &file
+    };
+    size_t metadata_len = (size_t)info->metadata_bytes;
+    file.metadata = malloc(metadata_len);
+    rc = file.metadata ? source_read_sync(source, 0, file.metadata, metadata_len, e)
+                       : err_nomem(e);
     if (!rc)
-        rc = pack_output_new(x->run->output, x->run->force, &x->output, e);
-    x->progress = progress_begin("exported", info->stored_bytes, sft_progress(&x->run->in));
+        rc = block_file_open(&file, x->run->output, x->run->force, e);
+    block_file_begin(&file, "exported", info->stored_bytes, sft_progress(&x->run->in));
     if (!rc)
         rc = block_copy(&copy, 0, info->block_count, e);
-    if (!rc)
-        rc = pack_output_finish(x->output, x->metadata, (size_t)info->metadata_bytes, tick, x, e);
-    progress_clear(&x->progress);
+    rc = block_file_finish(&file, rc, metadata_len, e);
     x->blocks = info->block_count;
-    pack_output_free(x->output);
-    free(x->metadata);
+    block_file_close(&file);
     source_close(source);
     return rc;
 }

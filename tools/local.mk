@@ -54,6 +54,8 @@ sft_SOURCES = \
 	tools/target.h \
 	tools/block_copy.c \
 	tools/block_copy.h \
+	tools/block_file.c \
+	tools/block_file.h \
 	tools/dos_attributes.c \
 	tools/dos_attributes.h \
 	tools/overlay_apply.c \

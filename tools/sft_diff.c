@@ -10,10 +10,9 @@
 
 #include "src/dsft.h"
 #include "tools/block_copy.h"
+#include "tools/block_file.h"
 #include "tools/interrupt.h"
 #include "tools/json.h"
-#include "tools/pack_output.h"
-#include "tools/progress.h"
 #include "tools/sft.h"
 #include "tools/sft_common.h"
 #include "tools/text.h"
@@ -53,11 +52,9 @@ struct diff {
     const char *path, *base_text;
     bool force;
     struct interrupt interrupt;
-    struct progress progress;
-    struct pack_output *output;
+    struct block_file file; /* metadata: DSFT_HEAD_BYTES, then those of the package */
     uint32_t base; /* index in the history */
     struct sft_dsft header;
-    uint8_t *metadata; /* DSFT_HEAD_BYTES, then those of the package */
 };
 
 static bool is_base(const struct package_version *v, const char *text)
@@ -95,38 +92,23 @@ static int find_base(struct diff *d, struct err *e)
                    text);
 }
 
-static int write_block(void *arg, const uint8_t *stored, size_t len, struct err *e)
-{
-    struct diff *d = arg;
-    int rc = pack_output_append(d->output, stored, len, e);
-
-    progress_update(&d->progress, pack_output_length(d->output));
-    return rc ? rc : interrupt_check(&d->interrupt, e);
-}
-
-static int tick(void *arg, struct err *e)
-{
-    struct diff *d = arg;
-    return interrupt_check(&d->interrupt, e);
-}
-
 static int read_metadata(struct diff *d, struct err *e)
 {
     size_t len = (size_t)package_info(d->in->package)->metadata_bytes;
     int rc;
 
-    d->metadata = malloc(DSFT_HEAD_BYTES + len);
-    if (!d->metadata)
+    d->file.metadata = malloc(DSFT_HEAD_BYTES + len);
+    if (!d->file.metadata)
         return err_nomem(e);
-    rc = dsft_make_header(d->in->package, d->base, &d->header, d->metadata, e);
-    return rc ? rc : source_read_sync(d->in->source, 0, d->metadata + DSFT_HEAD_BYTES, len, e);
+    rc = dsft_make_header(d->in->package, d->base, &d->header, d->file.metadata, e);
+    return rc ? rc : source_read_sync(d->in->source, 0, d->file.metadata + DSFT_HEAD_BYTES, len, e);
 }
 
 /* The metadata was read a second time: it must be what was checked the first time. */
 static int check_metadata(const struct diff *d, struct err *e)
 {
     struct package *again = NULL;
-    int rc = dsft_read_package(&d->header, d->metadata + DSFT_HEAD_BYTES,
+    int rc = dsft_read_package(&d->header, d->file.metadata + DSFT_HEAD_BYTES,
                                (size_t)d->header.metadata_bytes, &again, e);
 
     package_free(again);
@@ -136,12 +118,15 @@ static int check_metadata(const struct diff *d, struct err *e)
 static int cut(struct diff *d, struct err *e)
 {
     const struct block_copy copy = {
-        .package = d->in->package, .source = d->in->source, .write = write_block, .arg = d
+        .package = d->in->package,
+        .source = d->in->source,
+        .write = block_file_write,
+        .arg = &d->file,
     };
     int rc = find_base(d, e);
 
     if (!rc)
-        rc = pack_output_new(d->path, d->force, &d->output, e);
+        rc = block_file_open(&d->file, d->path, d->force, e);
     if (!rc)
         rc = read_metadata(d, e);
     if (!rc)
@@ -149,12 +134,9 @@ static int cut(struct diff *d, struct err *e)
     if (rc)
         return rc;
     size_t head = DSFT_HEAD_BYTES + (size_t)d->header.metadata_bytes;
-    d->progress = progress_begin("copied", d->header.file_bytes - head, sft_progress(d->in));
+    block_file_begin(&d->file, "copied", d->header.file_bytes - head, sft_progress(d->in));
     rc = block_copy(&copy, d->header.first_block, d->header.block_count, e);
-    if (!rc)
-        rc = pack_output_finish(d->output, d->metadata, head, tick, d, e);
-    progress_clear(&d->progress);
-    return rc;
+    return block_file_finish(&d->file, rc, head, e);
 }
 
 static void print_json(const struct diff *d)
@@ -239,9 +221,9 @@ static int run(int argc, char **argv)
         return cli_usage_error(&cli, "no output: give -o FILE.dsft");
 
     interrupt_begin(&d.interrupt);
+    d.file.interrupt = &d.interrupt;
     status = diff(&d, cli.operands[0]);
-    pack_output_free(d.output);
-    free(d.metadata);
+    block_file_close(&d.file);
     sft_close(&in);
     interrupt_end(&d.interrupt);
     return (int)report_finish(&in.report, status);

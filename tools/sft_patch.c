@@ -12,10 +12,9 @@
 #include "fetch/open.h"
 #include "src/block_match.h"
 #include "tools/block_copy.h"
+#include "tools/block_file.h"
 #include "tools/interrupt.h"
 #include "tools/json.h"
-#include "tools/pack_output.h"
-#include "tools/progress.h"
 #include "tools/sft.h"
 #include "tools/sft_common.h"
 #include "tools/text.h"
@@ -52,25 +51,8 @@ struct patch {
     struct source *old_source;
     struct package *old;
     struct interrupt interrupt;
-    struct progress progress;
-    struct pack_output *output;
-    uint8_t *metadata;
+    struct block_file file;
 };
-
-static int write_block(void *arg, const uint8_t *stored, size_t len, struct err *e)
-{
-    struct patch *p = arg;
-    int rc = pack_output_append(p->output, stored, len, e);
-
-    progress_update(&p->progress, pack_output_length(p->output));
-    return rc ? rc : interrupt_check(&p->interrupt, e);
-}
-
-static int tick(void *arg, struct err *e)
-{
-    struct patch *p = arg;
-    return interrupt_check(&p->interrupt, e);
-}
 
 static int open_old(struct patch *p, struct err *e)
 {
@@ -121,7 +103,7 @@ static int match(const struct patch *p, uint32_t **out, struct err *e)
 static int copy_old(struct patch *p, const uint32_t *from, struct err *e)
 {
     const struct block_copy copy = {
-        .package = p->old, .source = p->old_source, .write = write_block, .arg = p
+        .package = p->old, .source = p->old_source, .write = block_file_write, .arg = &p->file
     };
     uint32_t count = p->in->dsft.first_block, run;
     int rc = 0;
@@ -141,7 +123,7 @@ static int copy_new(struct patch *p, struct err *e)
     const struct sft_dsft *h = &p->in->dsft;
     const struct package *target = p->in->package;
     struct block_copy copy = {
-        .package = target, .source = p->in->source, .write = write_block, .arg = p
+        .package = target, .source = p->in->source, .write = block_file_write, .arg = &p->file
     };
 
     if (!h->block_count)
@@ -158,12 +140,12 @@ static int read_metadata(struct patch *p, struct err *e)
     struct package *again = NULL;
     int rc;
 
-    p->metadata = malloc(len);
-    if (!p->metadata)
+    p->file.metadata = malloc(len);
+    if (!p->file.metadata)
         return err_nomem(e);
-    rc = source_read_sync(p->in->source, DSFT_HEAD_BYTES, p->metadata, len, e);
+    rc = source_read_sync(p->in->source, DSFT_HEAD_BYTES, p->file.metadata, len, e);
     if (!rc)
-        rc = dsft_read_package(&p->in->dsft, p->metadata, len, &again, e);
+        rc = dsft_read_package(&p->in->dsft, p->file.metadata, len, &again, e);
     package_free(again);
     return rc;
 }
@@ -177,20 +159,16 @@ static int join(struct patch *p, struct err *e)
     if (!rc)
         rc = match(p, &from, e);
     if (!rc)
-        rc = pack_output_new(p->path, p->force, &p->output, e);
+        rc = block_file_open(&p->file, p->path, p->force, e);
     if (!rc)
         rc = read_metadata(p, e);
     if (rc)
         return rc;
-    p->progress =
-        progress_begin("copied", h->target_bytes - h->metadata_bytes, sft_progress(p->in));
+    block_file_begin(&p->file, "copied", h->target_bytes - h->metadata_bytes, sft_progress(p->in));
     rc = copy_old(p, from, e);
     if (!rc)
         rc = copy_new(p, e);
-    if (!rc)
-        rc = pack_output_finish(p->output, p->metadata, (size_t)h->metadata_bytes, tick, p, e);
-    progress_clear(&p->progress);
-    return rc;
+    return block_file_finish(&p->file, rc, (size_t)h->metadata_bytes, e);
 }
 
 static void print_result(const struct patch *p)
@@ -258,9 +236,9 @@ static int run(int argc, char **argv)
 
     p.old_location = cli.operands[0];
     interrupt_begin(&p.interrupt);
+    p.file.interrupt = &p.interrupt;
     status = patch(&p, cli.operands[1]);
-    pack_output_free(p.output);
-    free(p.metadata);
+    block_file_close(&p.file);
     package_free(p.old);
     source_close(p.old_source);
     sft_close(&in);
