@@ -24,16 +24,9 @@ enum {
 /* A version in the disk cache, opened from there. */
 struct cached {
     struct package *package; /* NULL: there is none */
-    char *path;
     uint8_t head[HEAD_BYTES];
     size_t head_len;
 };
-
-static void cached_free(struct cached *c)
-{
-    package_free(c->package);
-    free(c->path);
-}
 
 static int read_cached(struct cached *c, const struct delivery_options *o, const char *path,
                        struct err *e)
@@ -75,9 +68,7 @@ static void find_cached(struct cache_dir *dir, const struct delivery_options *o,
             log_warning(LOG, "the cached package cannot be used: %s; error=%s", e.text,
                         err_kind_name(e.kind));
             cache_lookup_failed(dir, path);
-            continue;
         }
-        out->path = steal_ptr(&path);
     }
 }
 
@@ -222,7 +213,7 @@ int delivery_open(const struct delivery_options *o, struct delivery *d, struct e
                         : open_online(o, d, &cached, &metadata, &own);
     if (!rc && d->cache_dir)
         open_cache(o, d, &metadata);
-    cached_free(&cached);
+    package_free(cached.package);
     metadata_clear(&metadata);
     if (rc && e)
         *e = own;
