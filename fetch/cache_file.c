@@ -10,6 +10,8 @@
 #include <sys/file.h>
 #endif
 
+#include "fetch/file_io.h"
+
 /* O_NONBLOCK: the name may turn out to be a FIFO, which would hang the open. */
 #define OPEN_FLAGS (O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
@@ -125,16 +127,11 @@ bool cache_file_is_named(int dirfd, const char *name, int fd)
 
 int cache_file_read(int fd, uint64_t offset, void *buf, size_t len)
 {
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done));
+    ssize_t n = file_read(fd, buf, len, offset);
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n ? -errno : -ENODATA;
-        done += (size_t)n;
-    }
-    return 0;
+    if (n < 0)
+        return (int)n;
+    return (size_t)n < len ? -ENODATA : 0;
 }
 
 int cache_file_write(int fd, uint64_t offset, const void *buf, size_t len)

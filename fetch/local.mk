@@ -42,6 +42,8 @@ libsftfetch_a_SOURCES = \
 	fetch/engine_impl.h \
 	fetch/errand.c \
 	fetch/errand.h \
+	fetch/file_io.c \
+	fetch/file_io.h \
 	fetch/frames.c \
 	fetch/frames.h \
 	fetch/holdoff.c \

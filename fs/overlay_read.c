@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch/file_io.h"
 #include "fs/overlay/data.h"
 #include "fs/overlay_ops.h"
 #include "fs/parked.h"
@@ -33,30 +34,12 @@ struct mixed {
     char buf[];
 };
 
-/* Reads until LEN bytes or the end of the file. */
-static ssize_t read_all(int fd, char *buf, size_t len, uint64_t off)
-{
-    size_t done = 0;
-
-    while (done < len) {
-        ssize_t n = pread(fd, buf + done, len - done, (off_t)(off + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    return (ssize_t)done;
-}
-
 /* Answers from the descriptor of D alone. Gives D back. */
 static void reply_plain(fuse_req_t req, uint64_t id, struct overlay_data *d, uint64_t off,
                         size_t len)
 {
     auto_free char *buf = malloc(len);
-    ssize_t n = buf ? read_all(d->fd, buf, len, off) : -ENOMEM;
+    ssize_t n = buf ? file_read(d->fd, buf, len, off) : -ENOMEM;
 
     overlay_data_unpin(vfs_of(req)->overlay, d);
     if (n < 0)
@@ -99,7 +82,7 @@ static int read_upper_runs(struct mixed *m, int fd)
         if (r->lower)
             continue;
         char *to = m->buf + (r->off - m->off);
-        ssize_t n = read_all(fd, to, (size_t)r->len, r->off);
+        ssize_t n = file_read(fd, to, (size_t)r->len, r->off);
         if (n < 0)
             return (int)n;
         memset(to + n, 0, (size_t)r->len - (size_t)n);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch/file_io.h"
 #include "fs/overlay/data.h"
 #include "fs/overlay_ops.h"
 #include "fs/parked.h"
@@ -59,19 +60,12 @@ struct writer {
     _Atomic bool stopping;
 };
 
-static ssize_t write_all(int fd, const char *data, size_t len, uint64_t off)
+static ssize_t write_some(int fd, const char *data, size_t len, uint64_t off)
 {
-    size_t done = 0;
+    size_t done;
+    int rc = file_write(fd, data, len, off, &done);
 
-    while (done < len) {
-        ssize_t n = pwrite(fd, data + done, len - done, (off_t)(off + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return done ? (ssize_t)done : n < 0 ? -errno : -EIO;
-        done += (size_t)n;
-    }
-    return (ssize_t)done;
+    return done ? (ssize_t)done : rc;
 }
 
 /* Does the work to a file that has what it needs: bytes written, or a negative errno. */
@@ -79,7 +73,7 @@ static ssize_t perform(const struct overlay_data *d, const struct work *w)
 {
     if (w->data)
         return d->partial ? partial_write(d->partial, d->fd, w->data, w->len, w->off)
-                          : write_all(d->fd, w->data, w->len, w->off);
+                          : write_some(d->fd, w->data, w->len, w->off);
     if (d->partial)
         return partial_fallocate(d->partial, d->fd, w->mode, w->off, w->len);
     return fallocate(d->fd, w->mode, (off_t)w->off, (off_t)w->len) < 0 ? -errno : 0;

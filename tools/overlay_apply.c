@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/xattr.h>
 
+#include "fetch/file_io.h"
 #include "fs/overlay/data.h"
 #include "tools/overlay_common.h"
 #include "tools/unpack.h"
@@ -125,15 +126,8 @@ static int write_data(int fd, const uint8_t *data, size_t len, uint64_t off, str
                     break;
                 run += next;
             }
-            for (size_t done = 0; done < run;) {
-                ssize_t n = pwrite(fd, data + done, run - done, (off_t)(off + done));
-
-                if (n < 0 && errno == EINTR)
-                    continue;
-                if (n < 0)
-                    return err_sys(e, "writing");
-                done += (size_t)n;
-            }
+            if (file_write(fd, data, run, off, NULL))
+                return err_sys(e, "writing");
             part = run;
         }
         data += part;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fetch/file_io.h"
 #include "fs/overlay/partial.h"
 #include "tools/overlay_common.h"
 #include "tools/text.h"
@@ -39,25 +40,6 @@ static int ls_change(void *arg, const struct diff_change *c, struct err *e)
 
 /* ---- the bytes that differ ---- */
 
-static long read_fully(int fd, uint64_t off, uint8_t *buf, size_t len, struct err *e)
-{
-    size_t done = 0;
-
-    while (done < len) {
-        ssize_t n = pread(fd, buf + done, len - done, (off_t)(off + done));
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_sys(e, "reading");
-        if (!n)
-            break;
-        done += (size_t)n;
-    }
-    memset(buf + done, 0, len - done); /* cut off meanwhile */
-    return (long)len;
-}
-
 static uint64_t differing(const uint8_t *a, const uint8_t *b, size_t len)
 {
     uint64_t n = 0;
@@ -82,10 +64,10 @@ static int compare_run(struct show *s, int fd, uint32_t from, uint32_t node, uin
         return (int)got;
     memset(s->theirs + got, 0, len - (size_t)got);
     got = lower ? engine_read_file(engine, from, off, s->mine, len, e)
-                : read_fully(fd, off, s->mine, len, e);
+                : file_read(fd, s->mine, len, off);
     if (got < 0)
-        return (int)got;
-    memset(s->mine + got, 0, len - (size_t)got);
+        return lower ? (int)got : err_sys(e, "reading");
+    memset(s->mine + got, 0, len - (size_t)got); /* it may have been cut off meanwhile */
     *count += differing(s->mine, s->theirs, len);
     return 0;
 }

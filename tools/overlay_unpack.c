@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "fetch/file_io.h"
 #include "fs/overlay/partial.h"
 #include "fs/overlay/upper.h"
 #include "tools/unpack.h"
@@ -219,15 +220,8 @@ static int write_data(struct overlay_unpack *u, int fd, struct archive *archive,
     while ((rc = archive_read_data_block(archive, &data, &len, &off)) == ARCHIVE_OK) {
         if (off < 0 || (uint64_t)off > (uint64_t)size || len > (uint64_t)size - (uint64_t)off)
             return err_set(e, ERR_CORRUPT, "%s: more data than it says", path);
-        for (size_t done = 0; done < len;) {
-            ssize_t n = pwrite(fd, (const char *)data + done, len - done, off + (off_t)done);
-
-            if (n < 0 && errno == EINTR)
-                continue;
-            if (n < 0)
-                return err_sys(e, "%s", path);
-            done += (size_t)n;
-        }
+        if (file_write(fd, data, len, (uint64_t)off, NULL))
+            return err_sys(e, "%s", path);
         u->bytes += len;
     }
     if (rc == ARCHIVE_EOF)

@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+#include "fetch/file_io.h"
+
 /* Large files are read block by block: the descriptor of the last one stays open. */
 static int open_for(struct pack_reader *r, uint32_t entry, struct err *e)
 {
@@ -26,21 +28,13 @@ static int read_part(struct pack_reader *r, const struct pack_part *part, uint8_
     int rc = open_for(r, entry, e);
     if (rc)
         return rc;
-    for (size_t done = 0; done < part->len;) {
-        ssize_t n = pread(r->fd, to + done, part->len - done, (off_t)(part->offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            rc = err_sys(e, "cannot read");
-            auto_free char *path = pack_tree_path(tree, entry);
-            err_wrap(e, "%s", path ? path : "a file");
-            return rc;
-        }
-        if (n == 0)
-            break; /* shorter than it was: reported below */
-        done += (size_t)n;
+    if (file_read(r->fd, to, part->len, part->offset) < 0) {
+        rc = err_sys(e, "cannot read");
+        auto_free char *path = pack_tree_path(tree, entry);
+        err_wrap(e, "%s", path ? path : "a file");
+        return rc;
     }
-    return pack_tree_unchanged(tree, entry, r->fd, e);
+    return pack_tree_unchanged(tree, entry, r->fd, e); /* says if it is shorter than it was */
 }
 
 int pack_reader_block(struct pack_reader *r, uint32_t index, uint8_t *out, struct err *e)

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "fetch/file_io.h"
 #include "fs/overlay/change.h"
 #include "fs/overlay/marker.h"
 #include "fs/overlay/node.h"
@@ -314,17 +315,9 @@ void overlay_data_settle(struct overlay *o, struct overlay_node *node, bool sync
 
 static long read_upper(int fd, uint64_t off, uint8_t *buf, size_t len, struct err *e)
 {
-    size_t done = 0;
+    ssize_t n = file_read(fd, buf, len, off);
 
-    while (done < len) {
-        ssize_t n = pread(fd, buf + done, len - done, (off_t)(off + done));
-        if (n < 0 && errno != EINTR)
-            return err_sys(e, "cannot read the upper file");
-        if (!n)
-            break;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return (long)done;
+    return n < 0 ? err_sys(e, "cannot read the upper file") : (long)n;
 }
 
 static long read_package(const struct overlay_data *d, uint64_t off, void *buf, size_t len,

@@ -81,4 +81,4 @@ libsftoverlay_a_SOURCES = \
 
 EXTRA_DIST += fs/overlay/format.md
 
-LIBSFTOVERLAY = libsftoverlay.a
+LIBSFTOVERLAY = libsftoverlay.a $(LIBSFTFETCH)

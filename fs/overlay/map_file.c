@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fetch/file_io.h"
+
 #define STATES_AT_ONCE 4096u
 #define NUMBER_TRIES   (1u << 20)
 
@@ -20,23 +22,6 @@ void map_file_init(struct map_file *m, struct overlay_store *s, uint64_t number)
 void map_file_name(uint64_t number, char name[MAP_NAME_MAX])
 {
     (void)snprintf(name, MAP_NAME_MAX, "%016llx", (unsigned long long)number);
-}
-
-static int write_all(int fd, const void *data, size_t len, uint64_t off)
-{
-    const uint8_t *at = data;
-
-    while (len) {
-        ssize_t n = pwrite(fd, at, len, (off_t)off);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        at += n;
-        off += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return 0;
 }
 
 static int open_map(const struct overlay_store *s, uint64_t number, int flags)
@@ -82,7 +67,7 @@ static int put(struct map_file *m, const void *data, uint64_t len, uint64_t off,
         memset(copies, *(const uint8_t *)data, (size_t)min_u64(len, sizeof copies));
     for (uint64_t done = 0, n; done < len && !rc; done += n) {
         n = same ? min_u64(len - done, sizeof copies) : len;
-        rc = write_all(fd, same ? copies : data, (size_t)n, off + done);
+        rc = file_write(fd, same ? copies : data, (size_t)n, off + done, NULL);
     }
     if (fd != m->fd)
         keep(m, fd);
@@ -144,7 +129,7 @@ int map_file_create(struct map_file *m, const struct block_map_header *h)
     if (!rc)
         rc = block_map_format(h, bytes);
     if (!rc)
-        rc = write_all(fd, bytes, sizeof bytes, 0);
+        rc = file_write(fd, bytes, sizeof bytes, 0, NULL);
     keep(m, fd);
     if (rc)
         map_file_remove(m);

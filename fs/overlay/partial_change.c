@@ -10,6 +10,7 @@
 #include <linux/falloc.h>
 #include <string.h>
 
+#include "fetch/file_io.h"
 #include "fs/overlay/crash_point.h"
 #include "fs/overlay/partial_private.h"
 
@@ -127,25 +128,6 @@ static int record_limit(struct partial *p, int fd)
 
 /* ---- writing ---- */
 
-/* Writes as much as goes; *failed is why it is not all, or 0. */
-static size_t write_most(int fd, const uint8_t *data, size_t len, uint64_t off, int *failed)
-{
-    size_t done = 0;
-
-    *failed = 0;
-    while (done < len) {
-        ssize_t n = pwrite(fd, data + done, len - done, (off_t)(off + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            *failed = n < 0 ? -errno : -EIO;
-            break;
-        }
-        done += (size_t)n;
-    }
-    return done;
-}
-
 /* Marks the LOWER units among [first, end). *marked_to is where it got to. */
 static int mark_lower(struct partial *p, uint64_t first, uint64_t end, enum block_state state,
                       uint64_t *marked_to)
@@ -195,6 +177,7 @@ static ssize_t write_locked(struct partial *p, int fd, const void *data, size_t 
     struct span64 need[2];
     uint64_t limit = limit_of(p), end = off + len;
     uint64_t first = off / PARTIAL_UNIT, last = block_units(min_u64(end, limit));
+    size_t done;
     int failed, rc;
 
     if (partial_write_needs(p, off, len, need))
@@ -207,14 +190,13 @@ static ssize_t write_locked(struct partial *p, int fd, const void *data, size_t 
     if (rc)
         return rc;
     atomic_store(&p->touched, true);
-    size_t done = write_most(fd, data, len, off, &failed);
+    failed = file_write(fd, data, len, off, &done);
     CRASH_POINT("unit-written");
     return mark_written(p, off, done, failed);
 }
 
 ssize_t partial_write(struct partial *p, int fd, const void *data, size_t len, uint64_t off)
 {
-    int failed;
     uint64_t end;
 
     if (add_overflows(off, len, &end) || end > INT64_MAX || len > SSIZE_MAX)
@@ -222,8 +204,9 @@ ssize_t partial_write(struct partial *p, int fd, const void *data, size_t len, u
     if (!len)
         return 0;
     if (atomic_load(&p->plain)) {
-        size_t done = write_most(fd, data, len, off, &failed);
-        return done ? (ssize_t)done : failed;
+        size_t done;
+        int rc = file_write(fd, data, len, off, &done);
+        return done ? (ssize_t)done : rc;
     }
     pthread_mutex_lock(&p->lock);
     atomic_store(&p->dirty, true);
@@ -236,13 +219,12 @@ ssize_t partial_write(struct partial *p, int fd, const void *data, size_t len, u
 static int fill_run(struct partial *p, int fd, uint64_t first, uint64_t end, const uint8_t *data)
 {
     uint64_t off = first * PARTIAL_UNIT, stop = min_u64(end * PARTIAL_UNIT, limit_of(p));
-    int failed, rc = prepare(p, fd, first, end - first);
+    int rc = prepare(p, fd, first, end - first);
 
+    if (!rc)
+        rc = file_write(fd, data, (size_t)(stop - off), off, NULL);
     if (rc)
         return rc;
-    (void)write_most(fd, data, (size_t)(stop - off), off, &failed);
-    if (failed)
-        return failed;
     CRASH_POINT("unit-filled");
     return mark_units(p, first, end - first, BLOCK_WRITTEN);
 }
