@@ -14,6 +14,7 @@
 #include "fetch/cache_file.h"
 #include "fetch/cache_location.h"
 #include "fetch/cache_space.h"
+#include "fetch/file_io.h"
 
 /* In front of the name of a version that is being deleted. */
 #define GONE_PREFIX ".gone-"
@@ -37,30 +38,17 @@ char *cache_default_path(void)
     return n < 0 ? NULL : path;
 }
 
-static int make_parents(const char *path, struct err *e)
-{
-    auto_free char *copy = strdup(path);
-
-    if (!copy)
-        return err_nomem(e);
-    for (char *p = strchr(copy + 1, '/'); p; p = strchr(p + 1, '/')) {
-        *p = '\0';
-        if (mkdir(copy, 0700) && errno != EEXIST)
-            return err_sys(e, "cache: %s", copy);
-        *p = '/';
-    }
-    return 0;
-}
-
 static int open_path(struct cache_dir *d, const char *path, bool is_default, struct err *e)
 {
     struct stat st;
 
     d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->fd < 0 && errno == ENOENT) {
-        int rc = is_default ? make_parents(path, e) : 0;
-        if (rc)
+        int rc = is_default ? file_make_parents(path, e) : 0;
+        if (rc) {
+            err_wrap(e, "cache");
             return rc;
+        }
         if (mkdir(path, 0700) && errno != EEXIST)
             return err_sys(e, "cache: %s", path);
         d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

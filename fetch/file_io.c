@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading and writing local files. See file_io.h. */
+/* Reading, writing and making local files. See file_io.h. */
 #include "config.h"
 
 #include "fetch/file_io.h"
+
+#include <string.h>
+#include <sys/stat.h>
 
 ssize_t file_read(int fd, void *buf, size_t len, uint64_t off)
 {
@@ -44,4 +47,19 @@ int file_write(int fd, const void *data, size_t len, uint64_t off, size_t *done)
     if (done)
         *done = written;
     return rc;
+}
+
+int file_make_parents(const char *path, struct err *e)
+{
+    auto_free char *copy = strdup(path);
+
+    if (!copy)
+        return err_nomem(e);
+    for (char *p = strchr(copy + 1, '/'); p; p = strchr(p + 1, '/')) {
+        *p = '\0';
+        if (mkdir(copy, 0700) && errno != EEXIST)
+            return err_sys(e, "%s", copy);
+        *p = '/';
+    }
+    return 0;
 }

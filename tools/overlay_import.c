@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fetch/file_io.h"
 #include "fs/overlay/store_info.h"
 #include "tools/overlay_unpack.h"
 #include "tools/unpack.h"
@@ -45,20 +46,6 @@ static int archive_failed(struct import *m, enum err_kind kind, struct err *e)
 
 /* ---- the place ---- */
 
-static int make_parents(char *path, struct err *e)
-{
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        int rc;
-
-        *slash = '\0';
-        rc = mkdir(path, 0700) && errno != EEXIST ? err_sys(e, "%s", path) : 0;
-        *slash = '/';
-        if (rc)
-            return rc;
-    }
-    return 0;
-}
-
 static int split_place(struct import *m, struct err *e)
 {
     auto_free char *path = strdup(m->run->dir), *dir = NULL;
@@ -81,7 +68,7 @@ static int split_place(struct import *m, struct err *e)
     (void)snprintf(m->temp, len + 40, "%s.sft-import-%ld", m->base, (long)getpid());
     (void)snprintf(m->temp_path, 2 * len + 80, "%s%s", dir, m->temp);
     if (!m->run->place) { /* the default one; otherwise a typing error would make directories */
-        int rc = make_parents(dir, e);
+        int rc = file_make_parents(dir, e);
 
         if (rc)
             return rc;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "fetch/file_io.h"
 #include "fs/overlay/store_info.h"
 #include "fs/overlay/store_lock.h"
 #include "fs/overlay/store_private.h"
@@ -59,21 +60,6 @@ int overlay_default_path(const struct guid *package, char **out, struct err *e)
 
 /* ---- opening and making ---- */
 
-static int make_parents(const char *path, struct err *e)
-{
-    auto_free char *copy = strdup(path);
-
-    if (!copy)
-        return err_nomem(e);
-    for (char *p = strchr(copy + 1, '/'); p; p = strchr(p + 1, '/')) {
-        *p = '\0';
-        if (mkdir(copy, 0700) && errno != EEXIST)
-            return err_sys(e, "%s", copy);
-        *p = '/';
-    }
-    return 0;
-}
-
 static int make_dir(const char *path, bool *made, struct err *e)
 {
     auto_free char *base = default_base();
@@ -81,7 +67,7 @@ static int make_dir(const char *path, bool *made, struct err *e)
 
     /* A mistyped path elsewhere is to be noticed, not made. */
     if (base && !strncmp(path, base, n) && path[n] == '/') {
-        int rc = make_parents(path, e);
+        int rc = file_make_parents(path, e);
         if (rc)
             return rc;
     }
