@@ -170,13 +170,6 @@ void manifest_free(struct manifest *m)
 
 /* --- writing ------------------------------------------------------------------------------- */
 
-static void put_line(struct xml_out *o, unsigned depth, const char *markup)
-{
-    xml_put_indent(o, depth);
-    xml_put(o, markup);
-    xml_put(o, "\n");
-}
-
 static void put_app(struct xml_out *o, const struct manifest_app *app)
 {
     xml_put_indent(o, 2);
@@ -186,7 +179,7 @@ static void put_app(struct xml_out *o, const struct manifest_app *app)
     xml_put_attr(o, "OSD", app->osd);
     xml_put_attr_if(o, "ICON", app->icon);
     xml_put(o, ">\n");
-    put_line(o, 3, app->shortcut_count ? "<SHORTCUTLIST>" : "<SHORTCUTLIST/>");
+    xml_put_line(o, 3, app->shortcut_count ? "<SHORTCUTLIST>" : "<SHORTCUTLIST/>");
     for (size_t i = 0; i < app->shortcut_count; i++) {
         const struct osd_shortcut *s = &app->shortcuts[i];
         xml_put_indent(o, 4);
@@ -200,20 +193,11 @@ static void put_app(struct xml_out *o, const struct manifest_app *app)
         xml_put(o, "/>\n");
     }
     if (app->shortcut_count)
-        put_line(o, 3, "</SHORTCUTLIST>");
-    put_line(o, 3, "<FILEASSOCIATIONS>");
-    put_line(o, 4, "<PROGIDLIST/>");
-    put_line(o, 4, app->extension_count ? "<FILEEXTENSIONLIST>" : "<FILEEXTENSIONLIST/>");
-    for (size_t i = 0; i < app->extension_count; i++) {
-        xml_put_indent(o, 5);
-        xml_put(o, "<FILEEXTENSION");
-        xml_put_attr(o, "EXT", app->extensions[i]);
-        xml_put(o, "/>\n");
-    }
-    if (app->extension_count)
-        put_line(o, 4, "</FILEEXTENSIONLIST>");
-    put_line(o, 3, "</FILEASSOCIATIONS>");
-    put_line(o, 2, "</APP>");
+        xml_put_line(o, 3, "</SHORTCUTLIST>");
+    xml_put_line(o, 3, "<FILEASSOCIATIONS>");
+    osd_put_file_types(o, 4, app->extensions, app->extension_count);
+    xml_put_line(o, 3, "</FILEASSOCIATIONS>");
+    xml_put_line(o, 2, "</APP>");
 }
 
 int manifest_write(const struct manifest *m, char **out, size_t *len, struct err *e)
@@ -229,11 +213,11 @@ int manifest_write(const struct manifest *m, char **out, size_t *len, struct err
     xml_put_attr_if(&o, "VERSIONGUID", m->version_guid);
     xml_put_attr(&o, "NAME", m->name);
     xml_put(&o, ">\n");
-    put_line(&o, 1, m->app_count ? "<APPLIST>" : "<APPLIST/>");
+    xml_put_line(&o, 1, m->app_count ? "<APPLIST>" : "<APPLIST/>");
     for (size_t i = 0; i < m->app_count; i++)
         put_app(&o, &m->apps[i]);
     if (m->app_count)
-        put_line(&o, 1, "</APPLIST>");
+        xml_put_line(&o, 1, "</APPLIST>");
     xml_put(&o, "</PACKAGE>\n");
     return xml_finish(&o, out, len, e);
 }

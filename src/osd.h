@@ -100,4 +100,10 @@ void osd_free(struct osd *osd); /* of one that osd_read() made; NULL is fine */
  * ERR_EMPTY_HREF. */
 int osd_write(const struct osd *osd, char **out, size_t *len, struct err *e) must_check;
 
+struct xml_out; /* src/xml.h */
+
+/* Writes what OSDs and manifests have in their lists of file associations, indented by DEPTH. */
+void osd_put_file_types(struct xml_out *o, unsigned depth, const char *const *extensions,
+                        size_t count);
+
 #endif

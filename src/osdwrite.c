@@ -15,13 +15,6 @@ static const char *truth(bool value)
     return value ? "TRUE" : "FALSE";
 }
 
-static void line(struct xml_out *o, unsigned depth, const char *markup)
-{
-    xml_put_indent(o, depth);
-    xml_put(o, markup);
-    xml_put(o, "\n");
-}
-
 /* <NAME>text</NAME>, or nothing for an empty text. */
 static void text_element(struct xml_out *o, unsigned depth, const char *name, const char *text)
 {
@@ -66,12 +59,12 @@ static void virtual_environment(struct xml_out *o, const struct osd *osd)
     xml_put_attr(o, "TERMINATECHILDREN", truth(osd->terminate_children));
     xml_put(o, ">\n");
     if (osd->policy_count) {
-        line(o, 3, "<POLICIES>");
+        xml_put_line(o, 3, "<POLICIES>");
         for (size_t i = 0; i < osd->policy_count; i++)
             text_element(o, 4, osd->policies[i].name, osd->policies[i].value);
-        line(o, 3, "</POLICIES>");
+        xml_put_line(o, 3, "</POLICIES>");
     }
-    line(o, 3, osd->environment_count ? "<ENVLIST>" : "<ENVLIST/>");
+    xml_put_line(o, 3, osd->environment_count ? "<ENVLIST>" : "<ENVLIST/>");
     for (size_t i = 0; i < osd->environment_count; i++) {
         xml_put_indent(o, 4);
         xml_put(o, "<ENVIRONMENT");
@@ -81,19 +74,19 @@ static void virtual_environment(struct xml_out *o, const struct osd *osd)
         xml_put(o, "</ENVIRONMENT>\n");
     }
     if (osd->environment_count)
-        line(o, 3, "</ENVLIST>");
+        xml_put_line(o, 3, "</ENVLIST>");
     if (osd->dependency_count) {
-        line(o, 3, "<DEPENDENCIES>");
+        xml_put_line(o, 3, "<DEPENDENCIES>");
         for (size_t i = 0; i < osd->dependency_count; i++)
             codebase(o, 4, &osd->dependencies[i], true);
-        line(o, 3, "</DEPENDENCIES>");
+        xml_put_line(o, 3, "</DEPENDENCIES>");
     }
-    line(o, 2, "</VIRTUALENV>");
+    xml_put_line(o, 2, "</VIRTUALENV>");
 }
 
 static void implementation(struct xml_out *o, const struct osd *osd)
 {
-    line(o, 1, "<IMPLEMENTATION>");
+    xml_put_line(o, 1, "<IMPLEMENTATION>");
     codebase(o, 2, &osd->codebase, false);
     virtual_environment(o, osd);
     text_element(o, 2, "WORKINGDIR", osd->working_dir);
@@ -106,7 +99,7 @@ static void implementation(struct xml_out *o, const struct osd *osd)
         xml_put(o, "<SUBSYSTEM");
         xml_put_attr(o, "VALUE", osd->subsystem && *osd->subsystem ? osd->subsystem : "windows");
         xml_put(o, "/>\n");
-        line(o, 2, "</VM>");
+        xml_put_line(o, 2, "</VM>");
     }
     for (size_t i = 0; i < osd->os_count; i++) {
         xml_put_indent(o, 2);
@@ -114,7 +107,7 @@ static void implementation(struct xml_out *o, const struct osd *osd)
         xml_put_attr(o, "VALUE", osd->os[i]);
         xml_put(o, "/>\n");
     }
-    line(o, 1, "</IMPLEMENTATION>");
+    xml_put_line(o, 1, "</IMPLEMENTATION>");
 }
 
 static void script(struct xml_out *o, const struct osd_script *s)
@@ -129,7 +122,7 @@ static void script(struct xml_out *o, const struct osd_script *s)
     xml_put(o, ">\n");
     text_element(o, 3, "HREF", s->href);
     text_element(o, 3, "SCRIPTBODY", s->body);
-    line(o, 2, "</SCRIPT>");
+    xml_put_line(o, 2, "</SCRIPT>");
 }
 
 static void dependency(struct xml_out *o, const struct osd *osd)
@@ -138,7 +131,7 @@ static void dependency(struct xml_out *o, const struct osd *osd)
 
     if (!version && !osd->script_count)
         return;
-    line(o, 1, "<DEPENDENCY>");
+    xml_put_line(o, 1, "<DEPENDENCY>");
     if (version) {
         xml_put_indent(o, 2);
         xml_put(o, "<CLIENTVERSION");
@@ -147,12 +140,27 @@ static void dependency(struct xml_out *o, const struct osd *osd)
     }
     for (size_t i = 0; i < osd->script_count; i++)
         script(o, &osd->scripts[i]);
-    line(o, 1, "</DEPENDENCY>");
+    xml_put_line(o, 1, "</DEPENDENCY>");
+}
+
+void osd_put_file_types(struct xml_out *o, unsigned depth, const char *const *extensions,
+                        size_t count)
+{
+    xml_put_line(o, depth, "<PROGIDLIST/>");
+    xml_put_line(o, depth, count ? "<FILEEXTENSIONLIST>" : "<FILEEXTENSIONLIST/>");
+    for (size_t i = 0; i < count; i++) {
+        xml_put_indent(o, depth + 1);
+        xml_put(o, "<FILEEXTENSION");
+        xml_put_attr(o, "EXT", extensions[i]);
+        xml_put(o, "/>\n");
+    }
+    if (count)
+        xml_put_line(o, depth, "</FILEEXTENSIONLIST>");
 }
 
 static void publishing(struct xml_out *o, const struct osd *osd)
 {
-    line(o, 1, osd->shortcut_count ? "<MGMT_SHORTCUTLIST>" : "<MGMT_SHORTCUTLIST/>");
+    xml_put_line(o, 1, osd->shortcut_count ? "<MGMT_SHORTCUTLIST>" : "<MGMT_SHORTCUTLIST/>");
     for (size_t i = 0; i < osd->shortcut_count; i++) {
         const struct osd_shortcut *s = &osd->shortcuts[i];
         xml_put_indent(o, 2);
@@ -165,20 +173,11 @@ static void publishing(struct xml_out *o, const struct osd *osd)
         xml_put(o, "/>\n");
     }
     if (osd->shortcut_count)
-        line(o, 1, "</MGMT_SHORTCUTLIST>");
+        xml_put_line(o, 1, "</MGMT_SHORTCUTLIST>");
 
-    line(o, 1, "<MGMT_FILEASSOCIATIONS>");
-    line(o, 2, "<PROGIDLIST/>");
-    line(o, 2, osd->extension_count ? "<FILEEXTENSIONLIST>" : "<FILEEXTENSIONLIST/>");
-    for (size_t i = 0; i < osd->extension_count; i++) {
-        xml_put_indent(o, 3);
-        xml_put(o, "<FILEEXTENSION");
-        xml_put_attr(o, "EXT", osd->extensions[i]);
-        xml_put(o, "/>\n");
-    }
-    if (osd->extension_count)
-        line(o, 2, "</FILEEXTENSIONLIST>");
-    line(o, 1, "</MGMT_FILEASSOCIATIONS>");
+    xml_put_line(o, 1, "<MGMT_FILEASSOCIATIONS>");
+    osd_put_file_types(o, 2, osd->extensions, osd->extension_count);
+    xml_put_line(o, 1, "</MGMT_FILEASSOCIATIONS>");
 }
 
 /* The name of a policy becomes an element name, which cannot be escaped. */

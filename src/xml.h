@@ -67,6 +67,7 @@ struct xml_out {
 
 void xml_put(struct xml_out *o, const char *markup);                        /* as it is */
 void xml_put_indent(struct xml_out *o, unsigned depth);                     /* two blanks each */
+void xml_put_line(struct xml_out *o, unsigned depth, const char *markup);    /* alone, indented */
 void xml_put_text(struct xml_out *o, const char *text);                     /* NULL: nothing */
 void xml_put_attr(struct xml_out *o, const char *name, const char *value);  /* NULL: "" */
 void xml_put_attr_if(struct xml_out *o, const char *name, const char *value); /* if not empty */

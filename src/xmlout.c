@@ -41,6 +41,13 @@ void xml_put_indent(struct xml_out *o, unsigned depth)
         append(o, "  ", 2);
 }
 
+void xml_put_line(struct xml_out *o, unsigned depth, const char *markup)
+{
+    xml_put_indent(o, depth);
+    xml_put(o, markup);
+    xml_put(o, "\n");
+}
+
 /* XML 1.0 cannot hold control characters, not even escaped, nor U+FFFE and U+FFFF. */
 static bool is_xml_text(const char *text)
 {
