@@ -98,8 +98,6 @@ libsft_a_SOURCES = \
 	src/xml.h \
 	src/xml_stream.c \
 	src/xml_stream.h \
-	src/zip.c \
-	src/zip.h \
 	src/xml_text.c \
 	src/xml_text.h \
 	src/xmlout.c \
