@@ -110,6 +110,7 @@ unit_tests = \
 	tests/test-errand \
 	tests/test-exitcode \
 	tests/test-fd-cache \
+	tests/test-file-io \
 	tests/test-fold \
 	tests/test-frames \
 	tests/test-guid \
@@ -649,6 +650,10 @@ tests_test_target_SOURCES = tests/test-target.c tests/unit.h tools/target.c
 tests_test_errand_CPPFLAGS = $(unit_cppflags)
 tests_test_errand_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
 tests_test_errand_SOURCES = tests/test-errand.c tests/unit.h
+
+tests_test_file_io_CPPFLAGS = $(unit_cppflags)
+tests_test_file_io_LDADD = $(LIBSFTFETCH) $(unit_ldadd)
+tests_test_file_io_SOURCES = tests/test-file-io.c tests/unit.h
 
 tests_test_subcommand_CPPFLAGS = $(unit_cppflags)
 tests_test_subcommand_LDADD = libsfttools.a $(unit_ldadd)
