@@ -443,7 +443,8 @@ void cache_drop(struct cache *c, uint32_t block)
 
 void cache_store(struct cache *c, uint32_t block, const uint8_t *stored)
 {
-    if (block >= c->block_count || !may_write(c) || cache_index_knows(c->index, block))
+    if (block >= c->block_count || !may_write(c) || cache_index_knows(c->index, block) ||
+        package_info(c->package)->unverified) /* the cache is others', too */
         return;
     const struct block *b = package_block(c->package, block);
     if (!take_room(c, b->stored_len))

@@ -179,6 +179,8 @@ static int advance(struct container_reader *r, struct err *e)
     if (rc)
         return rc;
     rc = r->format->parse(&r->in, &r->package, e);
+    if (!rc && r->in.options.unverified)
+        package_set_unverified(r->package);
     input_clear(&r->in); /* the package holds copies */
     r->done = !rc;
     return rc;

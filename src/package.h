@@ -114,6 +114,7 @@ struct package_info {
     uint8_t codec;            /* default codec, enum codec */
     uint8_t block_hash;       /* enum block_hash */
     uint8_t digest;           /* enum digest (src/codec.h), of BLOCK_HASH_DECODED */
+    bool unverified;          /* blocks are not compared with their hashes */
     bool case_sensitive;      /* names that differ only in case may stand side by side */
     bool has_dos_attributes;  /* some node is NODE_HIDDEN or NODE_SYSTEM */
     uint32_t node_count;      /* at least 1, the root */
@@ -139,6 +140,9 @@ struct package;
 void package_free(struct package *p); /* NULL is fine */
 
 const struct package_info *package_info(const struct package *p);
+
+/* Blocks are not compared with their hashes from now on. Before any other thread has P. */
+void package_set_unverified(struct package *p);
 
 /* INDEX below info->node_count. */
 const struct node *package_node(const struct package *p, uint32_t index);

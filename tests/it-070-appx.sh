@@ -121,6 +121,10 @@ mount_package "$T/wrong.msix" "$m"
 cat "$m/VFS/noise.bin" >"$T/got" 2>/dev/null && die "a wrong block was read"
 cmp "$m/VFS/block.bin" "$src/VFS/block.bin" || die "the other files"
 unmount "$m"
+mount_package "$T/wrong.msix" "$m" -o verify=off
+cmp "$m/VFS/noise.bin" "$src/VFS/noise.bin" || die "verify=off"
+unmount "$m"
+timeout 20 sftfs "$T/wrong.msix" "$m" -o verify=maybe 2>"$T/err" && die "verify=maybe"
 expect_status 5 sft verify "$T/wrong.msix"
 expect_text "$T/out" 'noise.bin|block'
 

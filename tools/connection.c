@@ -114,6 +114,11 @@ int connection_set(struct source_options *o, int id, const char *arg, struct err
     case CONNECTION_METADATA:
         o->container.metadata = true;
         return 0;
+    case CONNECTION_VERIFY:
+        if (strcmp(arg, "on") && strcmp(arg, "off"))
+            return err_set(e, ERR_INVALID, "verify is on or off, not '%s'", arg);
+        o->container.unverified = !strcmp(arg, "off");
+        return 0;
     case CONNECTION_INSECURE:
         o->insecure = true;
         return 0;

@@ -48,6 +48,9 @@
     X(METADATA, "metadata", "metadata", NULL,                                                     \
       "Packages that are ZIP archives: show the container's own files too (the manifest, and "    \
       "for App-V what is not below Root), as they lie in the archive.")                           \
+    X(VERIFY, "verify", "verify", "on|off",                                                       \
+      "off: take blocks as they come, without comparing them with their hashes. For looking into " \
+      "packages that are damaged; what is read is then anybody's. Default: on.")                  \
     X(INSECURE, "insecure", "insecure", NULL,                                                     \
       "Do not verify the server's TLS certificate. For tests only.")
 

@@ -260,6 +260,8 @@ static int run(int argc, char **argv)
         return (int)cli.status;
     if (cli.operand_count != 1)
         return cli_usage_error(&cli, "verify needs one SOURCE");
+    if (in.connection.container.unverified)
+        return cli_usage_error(&cli, "--verify=off leaves nothing to verify");
 
     interrupt_begin(&v.interrupt);
     status = sft_open_either(&in, cli.operands[0]);
