@@ -254,8 +254,11 @@ static void look_at_index(struct cache_entry *entry, int dir, unsigned flags)
     char name[CACHE_NAME_SIZE];
     auto_close int fd = cache_file_open_read(dir, CACHE_INDEX_NAME, NULL);
     uint8_t unused[1];
+    struct stat st;
 
-    if (fd < 0 || cache_index_read_header(fd, &entry->header, NULL))
+    entry->begun = fd < 0 ? faccessat(dir, CACHE_INDEX_NAME, F_OK, AT_SYMLINK_NOFOLLOW) != 0
+                          : !fstat(fd, &st) && !st.st_size;
+    if (fd < 0 || entry->begun || cache_index_read_header(fd, &entry->header, NULL))
         return;
     cache_name_of(&entry->header, name);
     entry->valid = !strcmp(name, entry->name);

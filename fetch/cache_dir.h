@@ -43,6 +43,8 @@ void cache_name_of(const struct cache_index_header *h, char out[CACHE_NAME_SIZE]
 struct cache_entry {
     char name[CACHE_NAME_SIZE]; /* of its directory */
     bool valid;                 /* the header could be read: HEADER and METADATA mean something */
+    bool begun;                 /* whoever made it had not come to write anything, or was killed: there
+                                 * is no index, or an empty one. Not VALID, and no damage */
     bool metadata;              /* its metadata is complete */
     bool locked;                /* by the user: not to be evicted */
     bool in_use;                /* by some process */

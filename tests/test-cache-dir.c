@@ -214,7 +214,14 @@ static void cache_tells_what_lies_in_it(void)
     CU_ASSERT_TRUE(entry.last_use.tv_sec > time(NULL) - 1000);
     damage(&v, CACHE_INDEX_NAME, 20, 1);
     CU_ASSERT_EQUAL(cache_dir_find(d, v.name, 0, &entry, NULL), 0);
-    CU_ASSERT_FALSE(entry.valid);
+    CU_ASSERT_FALSE(entry.valid || entry.begun);
+    /* As who was killed while making it leaves it: that is no damage. */
+    CU_ASSERT_EQUAL(truncate(path_in(&v, CACHE_INDEX_NAME), 0), 0);
+    CU_ASSERT_EQUAL(cache_dir_find(d, v.name, 0, &entry, NULL), 0);
+    CU_ASSERT_TRUE(!entry.valid && entry.begun);
+    CU_ASSERT_EQUAL(unlink(path_in(&v, CACHE_INDEX_NAME)), 0);
+    CU_ASSERT_EQUAL(cache_dir_find(d, v.name, 0, &entry, NULL), 0);
+    CU_ASSERT_TRUE(!entry.valid && entry.begun);
     CU_ASSERT_TRUE(cache_dir_find(d, "..", 0, &entry, NULL) < 0);
     cache_dir_close(d);
     free_version(&v);

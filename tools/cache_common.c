@@ -53,7 +53,9 @@ static int add_item(void *arg, const struct cache_entry *entry)
     }
     struct cache_item *item = &r->items[r->item_count++];
     *item = (struct cache_item){ .entry = *entry };
-    if (!entry->valid)
+    if (entry->begun)
+        (void)err_set(&item->why, ERR_NOT_FOUND, "nothing is in it yet");
+    else if (!entry->valid)
         (void)err_set(&item->why, ERR_CORRUPT, "its index is damaged");
     else if (!entry->metadata)
         (void)err_set(&item->why, ERR_NOT_FOUND, "its metadata is not there yet");

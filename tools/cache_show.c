@@ -51,7 +51,7 @@ static void json_row(struct cache_run *r, struct json *j, const struct cache_ite
 
     json_object(j, NULL);
     cache_item_json(j, item);
-    json_bool(j, "damaged", !entry->valid || (entry->metadata && !item->package));
+    json_bool(j, "damaged", (!entry->valid && !entry->begun) || (entry->metadata && !item->package));
     json_bool(j, "metadata", entry->metadata);
     json_uint(j, "allocated_bytes", entry->allocated_bytes);
     json_bool(j, "locked", entry->locked);

@@ -114,7 +114,7 @@ static int check_rest(struct check *c, struct err *e)
     auto_free char *path = NULL;
     const struct cache_entry *entry = &c->item->entry;
 
-    c->incomplete = entry->valid && !entry->metadata;
+    c->incomplete = entry->begun || (entry->valid && !entry->metadata);
     if (c->incomplete)
         return 0;
     c->metadata = c->item->why;
