@@ -30,9 +30,20 @@ struct zip_image {
     uint16_t extra;    /* bytes of an extra field in local headers */
 };
 
+/* The size of the memory that LEN bytes are in: a power of two, so that it seldom grows. */
+static inline size_t image_room(size_t len)
+{
+    size_t room = 4096;
+
+    while (room < len)
+        room *= 2;
+    return room;
+}
+
 static inline void image_put(uint8_t **to, size_t *len, const void *bytes, size_t n)
 {
-    *to = realloc(*to, *len + n + 1);
+    if (!*to || image_room(*len + n) != image_room(*len))
+        *to = realloc(*to, image_room(*len + n));
     if (!*to)
         abort();
     if (n)
