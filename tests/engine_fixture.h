@@ -137,7 +137,8 @@ struct fake {
     struct source_read *pending[FAKE_PENDING_MAX]; /* lock, as all below */
     bool cancelled[FAKE_PENDING_MAX];
     unsigned pending_count;
-    struct { uint64_t offset, len; unsigned flags, place; } log[FAKE_LOG_MAX];
+    struct { uint64_t offset, len; unsigned flags, place; } log[FAKE_LOG_MAX]; /* the first ones */
+    uint64_t bytes; /* that were asked for in all */
     unsigned started, cancels, promotes, most_pending;
     bool stop;
     pthread_t thread;
@@ -175,6 +176,7 @@ static inline void fake_start(struct source *s, struct source_read *read)
     read->impl = NULL;
     pthread_mutex_lock(&f->lock);
     unsigned number = f->started++;
+    f->bytes += read->len;
     if (number < FAKE_LOG_MAX) {
         f->log[number].offset = read->offset;
         f->log[number].len = read->len;
@@ -268,6 +270,15 @@ static inline unsigned fake_started(struct fake *f)
     unsigned n = f->started;
     pthread_mutex_unlock(&f->lock);
     return n;
+}
+
+/* Bytes asked for so far, in all reads. */
+static inline uint64_t fake_bytes(struct fake *f)
+{
+    pthread_mutex_lock(&f->lock);
+    uint64_t bytes = f->bytes;
+    pthread_mutex_unlock(&f->lock);
+    return bytes;
 }
 
 /* Waits until N reads are pending (the scheduler may have to be told so by another thread). */
