@@ -175,8 +175,9 @@ static unsigned read_flags(const struct batch *b, const struct flight *chosen)
            (chosen->tries > 1 ? SOURCE_READ_ELSEWHERE : 0);
 }
 
-/* CHOSEN has come to the disk cache since it was queued: a batch of it alone. Needs en->lock. */
-static struct batch *take_cached(struct engine *en, struct flight *chosen)
+/* CHOSEN has come to the disk cache since it was queued: a batch of it alone. NULL and *VICTIM as
+ * below. Needs en->lock. */
+static struct batch *take_cached(struct engine *en, struct flight *chosen, struct flight **victim)
 {
     struct batch *b = batch_new(en, 1);
 
@@ -184,14 +185,18 @@ static struct batch *take_cached(struct engine *en, struct flight *chosen)
         scheduler_unqueue(en, chosen);
         batch_add(b, chosen);
         batch_open(b);
+    } else if (!en->reads) {
+        scheduler_unqueue(en, chosen);
+        *victim = chosen;
     }
     return b;
 }
 
 /*
  * The next source read to start, registered as under way, or NULL: nothing queued, or no place, or
- * no memory at present. Or what is to be read from the disk cache after all: has no io.buf. When there is no memory at all and nothing that would give any back,
- * *VICTIM is a record for the caller to fail. Needs en->lock.
+ * no memory at present. Or what is to be read from the disk cache after all: has no io.buf. When there
+ * is no memory at all and nothing that would give any back, *VICTIM is a record for the caller to fail.
+ * Needs en->lock.
  */
 static struct batch *next_read(struct engine *en, struct flight **victim)
 {
@@ -202,7 +207,7 @@ static struct batch *next_read(struct engine *en, struct flight **victim)
     if (!chosen)
         return NULL;
     if (en->o.cache && !chosen->tries && cache_has(en->o.cache, chosen->block))
-        return take_cached(en, chosen);
+        return take_cached(en, chosen, victim);
     select_neighbours(en, chosen, chosen->tries ? 0 : en->o.max_request,
                       chosen->tries ? 1 : BATCH_BLOCKS_MAX, &s);
     int rc = buffers_take(&en->transit, (size_t)(s.end - s.begin), &buf);
