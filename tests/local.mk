@@ -541,7 +541,7 @@ tests_fuzz_fuzz_overlay_map_SOURCES = tests/fuzz/fuzz-overlay-map.c tests/fuzz/f
 
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_make_seeds_LDADD = $(LIBSFTOVERLAY) $(LIBSFTFETCH) $(LIBSFT)
-tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c $(bad_dsft_sources)
+tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c tests/appx_fixture.h tests/zip_fixture.h $(bad_dsft_sources)
 
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
 tests_test_package_builder_LDADD = $(unit_ldadd)
