@@ -121,8 +121,6 @@ int appx_part_read(const struct container_input *in, const struct appx_parts *pa
     int rc = zip_local_header(entry, bytes, (size_t)entry->room, &data_at, e);
     if (rc)
         return rc;
-    if (entry->csize > entry->room - data_at)
-        return err_at(e, ERR_CORRUPT, names[part], entry->local, "is longer than its place");
     uint8_t *decoded = malloc(entry->size ? (size_t)entry->size : 1);
     if (!decoded)
         return err_nomem(e);

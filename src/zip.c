@@ -416,7 +416,13 @@ int zip_local_header(const struct zip_entry *z, const uint8_t *bytes, size_t len
     if (signature != SIGNATURE_LOCAL || name_len != z->name_len || memcmp(name, z->name, name_len))
         return err_at(e, ERR_CORRUPT, NULL, z->local,
                       "'%.*s' is not where the archive's directory says", (int)z->name_len, z->name);
-    *data_at = ZIP_LOCAL_MIN + name_len + extra_len;
+    uint32_t header = (uint32_t)ZIP_LOCAL_MIN + name_len + extra_len;
+    if (header > z->room || z->csize > z->room - header)
+        return err_at(e, ERR_CORRUPT, NULL, z->local,
+                      "'%.*s' is longer than its place: a header of %" PRIu32 " bytes and %" PRIu64
+                      " bytes of data in %" PRIu64, (int)z->name_len, z->name, header, z->csize,
+                      z->room);
+    *data_at = header;
     return 0;
 }
 

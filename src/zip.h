@@ -66,7 +66,8 @@ int zip_directory_without(const struct container_input *in, const struct zip_dir
 
 /*
  * Looks at the local header in BYTES, which are LEN bytes from entry->local on, the name included:
- * *data_at is where the data begins, counted from there. ERR_TRUNCATED, ERR_CORRUPT.
+ * *data_at is where the data begins, counted from there; the data ends within entry->room.
+ * ERR_TRUNCATED, ERR_CORRUPT.
  */
 int zip_local_header(const struct zip_entry *entry, const uint8_t *bytes, size_t len,
                      uint32_t *data_at, struct err *e) must_check;

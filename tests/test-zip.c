@@ -279,6 +279,30 @@ static void local_headers_must_be_the_right_ones(void)
     zip_image_free(&z);
 }
 
+/* Extra fields that only the local header has: the directory cannot have told of them. */
+static void a_local_header_longer_than_its_place_is_refused(void)
+{
+    static const uint16_t lengths[] = { 0, 9, 10, 12, 13, UINT16_MAX };
+    struct zip_image z = { .extra = 9 };
+    struct zip_directory d;
+    uint32_t data_at;
+    size_t data;
+
+    put_two(&z, &data);
+    zip_end(&z, NULL, 0);
+    CU_ASSERT_EQUAL_FATAL(read_kind(&z, &d), ERR_NONE);
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        struct err e = { .kind = ERR_NONE };
+        z.data[28] = (uint8_t)lengths[i];
+        z.data[29] = (uint8_t)(lengths[i] >> 8);
+        int rc = zip_local_header(&d.entries[0], z.data, (size_t)d.entries[0].room, &data_at, &e);
+        CU_ASSERT_EQUAL(e.kind, lengths[i] <= 9 ? ERR_NONE : ERR_CORRUPT);
+        CU_ASSERT(rc || data_at + d.entries[0].csize <= d.entries[0].room);
+    }
+    zip_directory_free(&d);
+    zip_image_free(&z);
+}
+
 static void times_are_those_of_the_calendar(void)
 {
     CU_ASSERT_EQUAL(filetime_to_timespec(zip_time(0x5a21u << 16 | 0x6000)).tv_sec, 1735732800);
@@ -294,4 +318,5 @@ UNIT_MAIN("zip", TEST(archives_of_every_form_are_read),
           TEST(entries_that_reach_into_each_other_are_refused),
           TEST(a_directory_that_is_not_there_is_refused), TEST(damage_anywhere_does_no_harm),
           TEST(many_entries_and_a_far_directory_are_asked_for_piece_by_piece),
-          TEST(local_headers_must_be_the_right_ones), TEST(times_are_those_of_the_calendar))
+          TEST(local_headers_must_be_the_right_ones),
+          TEST(a_local_header_longer_than_its_place_is_refused), TEST(times_are_those_of_the_calendar))

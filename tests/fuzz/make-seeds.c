@@ -184,6 +184,21 @@ static int zip_seeds(const char *dir)
     return rc;
 }
 
+/* A document whose local header says that it is longer than its place. */
+static int long_header_seed(const char *dir)
+{
+    struct zip_image z = { .data = NULL };
+
+    make_appx(&z, NULL, 0);
+    for (size_t i = 0; i + ZIP_LOCAL_MIN + 16 <= z.len; i++)
+        if (!memcmp(z.data + i, "PK\003\004", 4) &&
+            !memcmp(z.data + i + ZIP_LOCAL_MIN, "AppxBlockMap.xml", 16))
+            memset(z.data + i + 28, 0xff, 2); /* the length of its extra fields */
+    int rc = write_file(dir, "container", "appx-long-header", z.data, z.len);
+    zip_image_free(&z);
+    return rc;
+}
+
 /* Sections that are not encoded are where a fuzzer's changes mean something. */
 static int raw_seed(const char *dir)
 {
@@ -211,7 +226,7 @@ int main(int argc, char **argv)
     struct seeds bad = { .dir = argv[1], .target = "container" };
     if (good_seeds(argv[1]) || raw_seed(argv[1]) || !bad_sft_each(bad_seed, &bad) || bad.rc ||
         dsft_seeds(argv[1]) || map_seeds(argv[1]) || cache_seeds(argv[1]) ||
-        utf16_seeds(argv[1]) || zip_seeds(argv[1])) {
+        utf16_seeds(argv[1]) || zip_seeds(argv[1]) || long_header_seed(argv[1])) {
         fprintf(stderr, "make-seeds: cannot write to %s\n", argv[1]);
         return 1;
     }
