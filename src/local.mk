@@ -103,6 +103,8 @@ libsft_a_SOURCES = \
 	src/xmlout.c \
 	src/zip.c \
 	src/zip.h \
+	src/zip_end.c \
+	src/zip_end.h \
 	$(NULL)
 
 LIBSFT = libsft.a $(CORE_LIBS)

@@ -14,7 +14,8 @@
 #include "src/err.h"
 
 #define ZIP_LOCAL_MIN 30u         /* bytes of a local header without name and extra fields */
-#define ZIP_ENTRIES_MAX (1u << 24)
+#define ZIP_ENTRIES_MAX   (1u << 24)
+#define ZIP_DIRECTORY_MAX (UINT64_C(2) << 30)
 
 enum zip_method { ZIP_STORED = 0, ZIP_DEFLATED = 8 };
 
@@ -46,12 +47,13 @@ struct zip_directory {
 bool zip_begins(const struct container_input *in);
 
 /* As container_format.need(); after 0, zip_read() has what it needs. ERR_NOT_A_PACKAGE when there is
- * no end record, ERR_CORRUPT, ERR_UNSUPPORTED. */
+ * no end record, ERR_CORRUPT also when bytes follow it, ERR_TRUNCATED when its comment is cut off,
+ * ERR_LIMIT, ERR_UNSUPPORTED. */
 int zip_need(const struct container_input *in, struct byte_range *want, struct err *e) must_check;
 
 /* Entries lie one behind another, in any order, inside the object and before the directory, or it is
- * ERR_CORRUPT: no byte belongs to two. ERR_UNSUPPORTED: encrypted or split. Free with
- * zip_directory_free(), also what failed. */
+ * ERR_CORRUPT: no byte belongs to two. Stored ones have csize == size. ERR_UNSUPPORTED: encrypted,
+ * split, or with flags that are reserved. Free with zip_directory_free(), also what failed. */
 int zip_read(const struct container_input *in, struct zip_directory *out, struct err *e) must_check;
 void zip_directory_free(struct zip_directory *d);
 
