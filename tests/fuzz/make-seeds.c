@@ -163,8 +163,10 @@ static int zip_seeds(const char *dir)
     int rc = 0;
 
     for (unsigned form = 0; form < 8 && !rc; form++) {
-        struct zip_image z = { .zip64 = form & 1, .descriptors = form & 2, .extra = form & 4 ? 5 : 0 };
+        struct zip_image z = { .zip64 = form & 1, .descriptors = form & 2, .extra = form & 4 ? 5 : 0,
+                               .prefix = form & 4 ? 11 : 0 };
         char name[32];
+        zip_raw(&z, "in front of", z.prefix);
         (void)zip_put_stored(&z, "a", text, sizeof text);
         (void)zip_put_stored(&z, "dir/b%20c", text, 3);
         zip_end(&z, text, form);
@@ -172,6 +174,11 @@ static int zip_seeds(const char *dir)
         rc = write_file(dir, "zip", name, z.data, z.len);
         zip_image_free(&z);
     }
+    struct zip_image ends = { .data = NULL }; /* the comment is an end record, too */
+    (void)zip_put_stored(&ends, "a", text, sizeof text);
+    zip_end(&ends, "PK\005\006\0\0\0\0\1\0\1\0\56\0\0\0\4\0\0\0\0", 22);
+    rc |= write_file(dir, "zip", "two-ends", ends.data, ends.len);
+    zip_image_free(&ends);
     const struct appx_part_spec parts[] = { { "dir/b", text, sizeof text },
                                             { "empty", "", 0 },
                                             { "FilesystemMetadata.xml", "<Metadata/>", 11 } };
