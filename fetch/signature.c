@@ -223,6 +223,25 @@ static int check_publisher(struct checking *c, struct err *e)
     return rc;
 }
 
+/* No digest is over the signature's own entry: nothing else may be in its place. */
+static int check_place(struct checking *c, struct err *e)
+{
+    const struct zip_entry *own = c->parts.entries[APPX_SIGNATURE_FILE];
+    const uint8_t *bytes = container_input_at(&c->in, own->local, own->room);
+    uint32_t data_at;
+    int rc = bytes ? zip_local_header(own, bytes, (size_t)own->room, &data_at, e)
+                   : err_set(e, ERR_INVALID, "the signature was not read");
+
+    if (rc)
+        return rc;
+    uint64_t rest = own->room - data_at - own->csize; /* zip_local_header() has seen that it fits */
+    bool is_descriptor = (own->flags & ZIP_FLAG_DESCRIPTOR) &&
+                         (rest == 12 || rest == 16 || rest == 20 || rest == 24);
+    if (rest && !is_descriptor)
+        blame(c->report, SIGNATURE_TAMPERED, "there are bytes behind the signature that nobody signed");
+    return 0;
+}
+
 static int check(struct checking *c, const char *ca_file, struct err *e)
 {
     struct signature_report *r = c->report;
@@ -242,6 +261,8 @@ static int check(struct checking *c, const char *ca_file, struct err *e)
         blame(r, SIGNATURE_UNTRUSTED, r->signature.why);
     else
         rc = check_publisher(c, e);
+    if (!rc)
+        rc = check_place(c, e);
     if (!rc)
         rc = compare_document(c, APPX_AXBM, APPX_BLOCK_MAP, e);
     if (!rc)

@@ -104,13 +104,18 @@ def change(name, at, to):
 # A time in a local header: no block and no document says anything of it.
 change('local-time', good.index(b'PK\3\4') + 10, b'\0\0')
 change('directory-time', directory + 12, b'\0\0')
+# Bytes behind the signature's own entry, which is all that a signature does not cover.
+end = good.rindex(b'PK\5\6')
+at = int.from_bytes(good[end + 16:end + 20], 'little')
+open(top + '/changed-behind.msix', 'wb').write(
+    good[:at] + bytes(40) + good[at:end + 16] + (at + 40).to_bytes(4, 'little') + good[end + 20:])
 # The digests in the signature, which then is not the signer's any more.
 signature = zipfile.ZipFile(top + '/s.msix').read('AppxSignature.p7x')
 at = signature.index(b'APPXAXPC') + 10
 with_signature('signature', signature[:at] + b'\0\0\0\0' + signature[at + 4:])
 with_signature('mark', b'XXXX' + signature[4:])
 PY
-for what in local-time directory-time signature; do
+for what in local-time directory-time signature behind; do
     verdict_is tampered 12 --ca "$T/ca.pem" "$T/changed-$what.msix"
 done
 
