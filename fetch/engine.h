@@ -31,7 +31,7 @@ struct engine;
 struct engine_options {
     uint64_t memory;          /* bytes, ceiling for everything; 0 = 48 MiB; at least 8 MiB */
     unsigned decoders;        /* pool threads; 0 = number of processors, at most 8 */
-    uint32_t max_request;     /* stored bytes one source read may span; 0 = ENGINE_SLICE */
+    uint32_t max_request;     /* stored bytes one source read may span; 0 = 2 MiB, the most */
     uint32_t merge_gap;       /* unwanted stored bytes worth reading between two; 0 = 16 KiB */
     unsigned max_reads;       /* source reads under way at once; 0 = 8 */
     unsigned max_low_reads;   /* of these, ahead of readers in order, and again as many otherwise not

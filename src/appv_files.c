@@ -99,7 +99,8 @@ static int add_entry(struct metadata_building *b, const struct xml_tag *tag, uin
     if (!rc)
         rc = list_make_room(&b->entries, m->entry_count, sizeof entry, e);
     if (!rc)
-        rc = name_index_add(m->names, parent, entry.name, m->entry_count, number, e);
+        rc = name_index_add(m->names, parent, entry.name, strlen(entry.name), m->entry_count,
+                            number, e);
     if (rc)
         return rc;
     struct appv_entry *entries = b->entries.items;

@@ -92,7 +92,7 @@ static int start_file(struct building *b, const struct xml_tag *tag, struct err 
     if (rc > 0)
         rc = xml_tag_number(tag, "LfhSize", UINT32_MAX, &local_size, e);
     if (rc >= 0)
-        rc = name_index_add(map->names, 0, name, map->file_count, &found, e);
+        rc = name_index_add(map->names, 0, name, len, map->file_count, &found, e);
     if (!rc && found != map->file_count)
         rc = err_set(e, ERR_DUPLICATE_NAME, "\"%.200s\" is listed twice", name);
     if (!rc)

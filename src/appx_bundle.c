@@ -80,7 +80,7 @@ static int read_packages(struct xml_reader *r, const xmlNode *first, struct appx
         uint32_t number = (uint32_t)b->package_count++, found = number;
         int rc = read_one(r, at, p, e);
         if (!rc)
-            rc = name_index_add(names, 0, p->file_name, number, &found, e);
+            rc = name_index_add(names, 0, p->file_name, strlen(p->file_name), number, &found, e);
         if (!rc && found != number)
             rc = err_set(e, ERR_DUPLICATE_NAME, "\"%.200s\" is listed twice", p->file_name);
         if (rc) {

@@ -17,14 +17,20 @@
 
 /* --- what belongs to the container ------------------------------------------------------------ */
 
+static bool is_part(const char *path, size_t len, enum appx_part part)
+{
+    const char *name = appx_part_name(part);
+    return len == strlen(name) && !memcmp(path, name, len);
+}
+
 /* What no block map has: the map itself, and what is made from it or after it. */
 static bool is_unmapped(const char *path, size_t len)
 {
-    static const char *const names[] = { "AppxBlockMap.xml", "[Content_Types].xml",
-                                         "AppxSignature.p7x", "AppxMetadata/CodeIntegrity.cat" };
+    static const enum appx_part parts[] = { APPX_BLOCK_MAP, APPX_CONTENT_TYPES,
+                                            APPX_SIGNATURE_FILE, APPX_CODE_INTEGRITY };
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (len == strlen(names[i]) && !memcmp(path, names[i], len))
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (is_part(path, len, parts[i]))
             return true;
     return false;
 }
@@ -37,12 +43,10 @@ static bool begins(const char *path, size_t len, const char *with)
 
 bool appx_is_footprint(const char *path, size_t len, bool is_appv)
 {
-    const char *manifest = appx_part_name(APPX_MANIFEST);
-
     if (is_appv)
         return !begins(path, len, "Root/");
     return is_unmapped(path, len) || begins(path, len, "AppxMetadata/") ||
-           (len == strlen(manifest) && !memcmp(path, manifest, len));
+           is_part(path, len, APPX_MANIFEST);
 }
 
 /* --- where the data begins -------------------------------------------------------------------- */

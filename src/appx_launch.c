@@ -6,9 +6,11 @@
 
 #include <string.h>
 
+#include "src/list.h"
+
 struct collecting {
-    struct launch_runs *out;
-    uint32_t room;
+    struct list list; /* of runs */
+    uint32_t count;
     uint64_t *taken; /* a bit a block */
 };
 
@@ -23,8 +25,7 @@ static bool take(struct collecting *c, uint32_t block)
 
 static int add_block(struct collecting *c, uint32_t block, struct err *e)
 {
-    struct launch_runs *l = c->out;
-    struct block_run *last = l->count ? &l->runs[l->count - 1] : NULL;
+    struct block_run *runs = c->list.items, *last = c->count ? &runs[c->count - 1] : NULL;
 
     if (!take(c, block))
         return 0;
@@ -32,15 +33,11 @@ static int add_block(struct collecting *c, uint32_t block, struct err *e)
         last->count++;
         return 0;
     }
-    if (l->count == c->room) {
-        uint32_t room = c->room ? 2 * c->room : 64;
-        struct block_run *more = realloc(l->runs, room * sizeof *more);
-        if (!more)
-            return err_nomem(e);
-        l->runs = more;
-        c->room = room;
-    }
-    l->runs[l->count++] = (struct block_run){ block, 1 };
+    int rc = list_make_room(&c->list, c->count, sizeof *runs, e);
+    if (rc)
+        return rc;
+    runs = c->list.items;
+    runs[c->count++] = (struct block_run){ block, 1 };
     return 0;
 }
 
@@ -97,17 +94,14 @@ int appx_launch_runs(const struct appv_stream_map *map, const struct appx_files 
 {
     static const char *const ids[] = { "PublishingFeatureBlock", "PrimaryFeatureBlock" };
     auto_free uint64_t *taken = calloc((size_t)files->block_count / 64 + 1, sizeof *taken);
-    struct collecting c = { .out = out, .taken = taken };
+    struct collecting c = { .taken = taken };
     int rc = taken ? 0 : err_nomem(e);
 
-    *out = (struct launch_runs){ .runs = NULL };
     for (size_t id = 0; id < ARRAY_LEN(ids); id++)
         for (uint32_t i = 0; i < map->block_count && !rc; i++)
             if (!strcmp(map->blocks[i].id, ids[id]))
                 rc = add_feature_block(&c, map, &map->blocks[i], files, tree, e);
-    if (rc) {
-        free(out->runs);
-        *out = (struct launch_runs){ .runs = NULL };
-    }
+    out->runs = list_finish(&c.list, c.count, sizeof *out->runs);
+    out->count = c.count;
     return rc;
 }

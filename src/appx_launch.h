@@ -23,7 +23,7 @@ struct launch_runs { /* zero is empty */
 /*
  * The blocks of the publishing and the primary feature block. TREE has the files by their path in the
  * archive or below Root, each with its index in FILES, and is not ordered yet. Files that the map names and the package has
- * not are passed over, as are ranges beyond their end.
+ * not are passed over, as are ranges beyond their end. out->runs is to be freed also after an error.
  */
 int appx_launch_runs(const struct appv_stream_map *map, const struct appx_files *files,
                      struct path_tree *tree, struct launch_runs *out, struct err *e) must_check;

@@ -441,8 +441,6 @@ long codec_encode_with(struct codec_context *ctx, const struct codec_dictionary 
 
 int codec_sha256(struct codec_context *ctx, const void *data, size_t len, uint8_t out[32])
 {
-    if (!ctx)
-        return EVP_Q_digest(NULL, "SHA256", NULL, data, len, out, NULL) ? 0 : -EIO;
     return codec_digest(ctx, DIGEST_SHA256, data, len, out);
 }
 
@@ -508,6 +506,8 @@ const char *digest_name(enum digest digest)
 int codec_digest(struct codec_context *ctx, enum digest digest, const void *data, size_t len,
                  uint8_t *out)
 {
+    if (!ctx)
+        return EVP_Q_digest(NULL, digests[digest].name, NULL, data, len, out, NULL) ? 0 : -EIO;
     if (!ctx->md[digest])
         ctx->md[digest] = EVP_MD_fetch(NULL, digests[digest].name, NULL);
     if (!ctx->md[digest] || !EVP_DigestInit_ex(ctx->digest, ctx->md[digest], NULL) ||

@@ -102,8 +102,8 @@ uint32_t codec_crc32(const void *data, size_t len);
 size_t digest_len(enum digest digest);
 const char *digest_name(enum digest digest);
 
-/* Digest of a buffer into OUT (digest_len() bytes), without allocating after the first one of its kind.
- * 0 or -EIO. */
+/* Digest of a buffer into OUT (digest_len() bytes); with a context (CTX may be NULL) it does not allocate
+ * after the first one of its kind. 0 or -EIO. */
 int codec_digest(struct codec_context *ctx, enum digest digest, const void *data, size_t len,
                  uint8_t *out) must_check;
 

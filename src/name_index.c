@@ -4,7 +4,6 @@
 
 #include "src/name_index.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "src/fold.h"
@@ -13,6 +12,7 @@
 
 struct slot {
     const char *name; /* NULL = free */
+    size_t len;
     uint32_t parent, value;
 };
 
@@ -58,7 +58,7 @@ static struct slot *slot_for(const struct name_index *x, uint32_t parent, const 
 
     for (;; at = (at + 1) & mask) {
         struct slot *s = &x->slots[at];
-        if (!s->name || (s->parent == parent && fold_equal(s->name, strlen(s->name), name, len)))
+        if (!s->name || (s->parent == parent && fold_equal(s->name, s->len, name, len)))
             return s;
     }
 }
@@ -74,24 +74,24 @@ static int grow(struct name_index *x, struct err *e)
     for (size_t i = 0; i < x->slot_count; i++) {
         const struct slot *s = &x->slots[i];
         if (s->name)
-            *slot_for(&more, s->parent, s->name, strlen(s->name)) = *s;
+            *slot_for(&more, s->parent, s->name, s->len) = *s;
     }
     free(x->slots);
     *x = more;
     return 0;
 }
 
-int name_index_add(struct name_index *x, uint32_t parent, const char *name, uint32_t value,
-                   uint32_t *found, struct err *e)
+int name_index_add(struct name_index *x, uint32_t parent, const char *name, size_t len,
+                   uint32_t value, uint32_t *found, struct err *e)
 {
     if (x->used >= x->slot_count / 2) {
         int rc = grow(x, e);
         if (rc)
             return rc;
     }
-    struct slot *s = slot_for(x, parent, name, strlen(name));
+    struct slot *s = slot_for(x, parent, name, len);
     if (!s->name) {
-        *s = (struct slot){ .name = name, .parent = parent, .value = value };
+        *s = (struct slot){ .name = name, .len = len, .parent = parent, .value = value };
         x->used++;
     }
     *found = s->value;

@@ -21,11 +21,11 @@ struct name_index;
 int name_index_new(struct name_index **out, struct err *e) must_check;
 void name_index_free(struct name_index *x); /* NULL is fine */
 
-/* Adds NAME (NUL-terminated, borrowed) for VALUE, which is not NAME_INDEX_NONE. If the name is
+/* Adds NAME (LEN bytes, borrowed) for VALUE, which is not NAME_INDEX_NONE. If the name is
  * there already, nothing changes. *found: VALUE, or the value that the name had before. 0, -ENOMEM.
  */
-int name_index_add(struct name_index *x, uint32_t parent, const char *name, uint32_t value,
-                   uint32_t *found, struct err *e) must_check;
+int name_index_add(struct name_index *x, uint32_t parent, const char *name, size_t len,
+                   uint32_t value, uint32_t *found, struct err *e) must_check;
 
 /* The value of a name of LEN bytes, or NAME_INDEX_NONE. */
 uint32_t name_index_find(const struct name_index *x, uint32_t parent, const char *name, size_t len);

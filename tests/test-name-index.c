@@ -24,9 +24,9 @@ static void names_are_found_in_either_case_below_their_parent(void)
     struct name_index *x = new_index();
     uint32_t found;
 
-    CU_ASSERT_EQUAL(name_index_add(x, 0, "\xc3\xa4pfel", 7, &found, NULL), 0);
+    CU_ASSERT_EQUAL(name_index_add(x, 0, "\xc3\xa4pfel", strlen("\xc3\xa4pfel"), 7, &found, NULL), 0);
     CU_ASSERT_EQUAL(found, 7);
-    CU_ASSERT_EQUAL(name_index_add(x, 1, "\xc3\xa4pfel", 8, &found, NULL), 0);
+    CU_ASSERT_EQUAL(name_index_add(x, 1, "\xc3\xa4pfel", strlen("\xc3\xa4pfel"), 8, &found, NULL), 0);
     CU_ASSERT_EQUAL(found, 8);
     CU_ASSERT_EQUAL(find(x, 0, "\xc3\x84PFEL"), 7);
     CU_ASSERT_EQUAL(find(x, 1, "\xc3\xa4pfeL"), 8);
@@ -41,8 +41,8 @@ static void the_first_of_two_equal_names_stays(void)
     struct name_index *x = new_index();
     uint32_t found;
 
-    CU_ASSERT_EQUAL(name_index_add(x, 0, "a", 1, &found, NULL), 0);
-    CU_ASSERT_EQUAL(name_index_add(x, 0, "A", 2, &found, NULL), 0);
+    CU_ASSERT_EQUAL(name_index_add(x, 0, "a", strlen("a"), 1, &found, NULL), 0);
+    CU_ASSERT_EQUAL(name_index_add(x, 0, "A", strlen("A"), 2, &found, NULL), 0);
     CU_ASSERT_EQUAL(found, 1);
     CU_ASSERT_EQUAL(find(x, 0, "A"), 1);
     name_index_free(x);
@@ -56,7 +56,7 @@ static void ten_thousand_names_are_all_found(void)
 
     for (uint32_t i = 0; i < 10000; i++) {
         (void)snprintf(names[i], sizeof names[i], "n%u", i);
-        CU_ASSERT_EQUAL(name_index_add(x, i % 3, names[i], i, &found, NULL), 0);
+        CU_ASSERT_EQUAL(name_index_add(x, i % 3, names[i], strlen(names[i]), i, &found, NULL), 0);
     }
     for (uint32_t i = 0; i < 10000; i++) {
         CU_ASSERT_EQUAL(find(x, i % 3, names[i]), i);
