@@ -143,7 +143,7 @@ static int open_offline(const struct delivery_options *o, struct delivery *d, st
 }
 
 static int open_online(const struct delivery_options *o, struct delivery *d, struct cached *cached,
-                       struct metadata *metadata, struct err *e)
+                       struct container_input *metadata, struct err *e)
 {
     int rc = ask(o, cached, &d->source, e);
 
@@ -167,7 +167,7 @@ static int open_online(const struct delivery_options *o, struct delivery *d, str
 
 /* Everything about the cache that can go wrong leaves the mount without one. */
 static void open_cache(const struct delivery_options *o, struct delivery *d,
-                       const struct metadata *metadata)
+                       const struct container_input *metadata)
 {
     struct err e = { 0 };
     int rc = cache_open(d->cache_dir, d->package, &d->cache, &e);
@@ -197,7 +197,7 @@ static int open_cache_dir(const struct delivery_options *o, struct delivery *d, 
 int delivery_open(const struct delivery_options *o, struct delivery *d, struct err *e)
 {
     struct cached cached = { .package = NULL };
-    struct metadata metadata = { .pieces = NULL };
+    struct container_input metadata = { .count = 0 };
     struct err own = { 0 };
     int rc = 0;
 
@@ -214,7 +214,7 @@ int delivery_open(const struct delivery_options *o, struct delivery *d, struct e
     if (!rc && d->cache_dir)
         open_cache(o, d, &metadata);
     package_free(cached.package);
-    metadata_clear(&metadata);
+    container_input_clear(&metadata);
     if (rc && e)
         *e = own;
     return rc;

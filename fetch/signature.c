@@ -28,7 +28,7 @@ const char *signature_verdict_name(enum signature_verdict v)
 
 struct checking {
     struct source *source;
-    struct container_input in; /* owns its pieces */
+    struct container_input in;
     struct zip_directory directory;
     struct appx_parts parts;
     signature_step_fn step;
@@ -39,35 +39,21 @@ struct checking {
 
 static void checking_clear(struct checking *c)
 {
-    for (unsigned i = 0; i < c->in.count; i++)
-        free(c->in.pieces[i].data);
+    container_input_clear(&c->in);
     zip_directory_free(&c->directory);
 }
 
 /* --- the documents ---------------------------------------------------------------------------- */
 
-/* Reads WANT; behind a piece that ends there it becomes part of it. */
 static int fetch(struct checking *c, struct byte_range want, struct err *e)
 {
-    struct container_piece *p = NULL;
+    auto_free uint8_t *bytes = malloc((size_t)want.length);
 
-    for (unsigned i = 0; i < c->in.count && !p; i++)
-        if (c->in.pieces[i].offset + c->in.pieces[i].len == want.offset)
-            p = &c->in.pieces[i];
-    if (!p && c->in.count == CONTAINER_PIECES_MAX)
-        return err_set(e, ERR_LIMIT, "too many separate pieces of metadata");
-    if (!p) {
-        p = &c->in.pieces[c->in.count++];
-        *p = (struct container_piece){ .offset = want.offset };
-    }
-    uint8_t *grown = realloc(p->data, p->len + (size_t)want.length);
-    if (!grown)
+    if (!bytes)
         return err_nomem(e);
-    p->data = grown;
-    int rc = source_read_sync(c->source, want.offset, p->data + p->len, (size_t)want.length, e);
-    if (!rc)
-        p->len += (size_t)want.length;
-    return rc;
+    int rc = source_read_sync(c->source, want.offset, bytes, (size_t)want.length, e);
+    return rc ? rc : container_input_add(&c->in, want.offset, bytes, (size_t)want.length,
+                                         want.length, e);
 }
 
 static int read_documents(struct checking *c, struct err *e)
@@ -114,10 +100,9 @@ static void compare(struct checking *c, enum appx_signed_part part, const uint8_
 static int compare_bytes(struct checking *c, enum appx_signed_part part, const void *bytes,
                          size_t len, const char *what, struct err *e)
 {
-    uint8_t digest[EVP_MAX_MD_SIZE];
+    uint8_t digest[DIGEST_MAX];
 
-    if (!EVP_Q_digest(NULL, digest_name(c->report->signature.digest), NULL, bytes, len, digest,
-                      NULL))
+    if (codec_digest(NULL, c->report->signature.digest, bytes, len, digest))
         return err_nomem(e);
     compare(c, part, digest, what);
     return 0;

@@ -29,6 +29,7 @@
 struct reading {
     const struct container_input *in;
     uint64_t base; /* of IN in the object */
+    struct container_input view; /* what IN is when it is a part of the object */
     struct zip_directory directory;
     struct appx_parts parts;
     struct blockmap *map;
@@ -77,51 +78,54 @@ static int check_kind(const struct appx_parts *parts, struct err *e)
     return 0;
 }
 
-/* What is needed of one archive; DIRECTORY and PARTS are filled as soon as it is known. */
-static int need_documents(const struct container_input *in, struct zip_directory *directory,
-                          struct appx_parts *parts, struct byte_range *want, struct err *e)
+/* Reads the directory of the archive that R->in is. 1: *want is needed first. */
+static int open_archive(struct reading *r, struct byte_range *want, struct err *e)
 {
-    *directory = (struct zip_directory){ .entries = NULL };
-    int rc = zip_need(in, want, e);
+    int rc = zip_need(r->in, want, e);
+
     if (!rc)
-        rc = zip_read(in, directory, e);
+        rc = zip_read(r->in, &r->directory, e);
     if (rc)
         return rc;
-    appx_parts_find(directory, APPX_PARTS_TO_MOUNT, parts);
-    return appx_parts_need(in, parts, want, e);
+    appx_parts_find(&r->directory, APPX_PARTS_TO_MOUNT, &r->parts);
+    return appx_parts_need(r->in, &r->parts, want, e);
 }
 
-/* 1: *want is needed. 0: *inner is the range of the object that is the package. */
-static int find_package(const struct container_input *in, struct byte_range *inner,
-                        struct byte_range *want, struct err *e)
+/* Goes from a bundle to the package in it that is meant. */
+static int open_inner(struct reading *r, struct byte_range *want, struct err *e)
 {
-    struct zip_directory directory;
-    struct appx_parts parts;
-    int rc = need_documents(in, &directory, &parts, want, e);
+    struct byte_range inner;
+    int rc = appx_inner_find(r->in, &r->directory, &r->parts, &inner, e);
 
-    *inner = (struct byte_range){ 0, in->size };
-    if (!rc && is_bundle(&parts))
-        rc = appx_inner_find(in, &directory, &parts, inner, e);
-    zip_directory_free(&directory);
+    if (rc)
+        return rc;
+    r->view = appx_inner_view(r->in, inner);
+    r->in = &r->view;
+    r->base = inner.offset;
+    zip_directory_free(&r->directory);
+    rc = open_archive(r, want, e);
+    if (rc > 0)
+        want->offset += inner.offset;
     return rc;
+}
+
+/* Finds the package in the object that R->in is, and all that has to be read of it. 1: *want is needed
+ * first. R is to be cleared in any case. */
+static int open_package(struct reading *r, struct byte_range *want, struct err *e)
+{
+    int rc = open_archive(r, want, e);
+
+    if (!rc && is_bundle(&r->parts))
+        rc = open_inner(r, want, e);
+    return rc ? rc : check_kind(&r->parts, e);
 }
 
 static int appx_need(const struct container_input *in, struct byte_range *want, struct err *e)
 {
-    struct zip_directory directory;
-    struct appx_parts parts;
-    struct byte_range inner;
-    int rc = find_package(in, &inner, want, e);
+    struct reading r = { .in = in };
+    int rc = open_package(&r, want, e);
 
-    if (rc || !inner.offset)
-        return rc;
-    struct container_input view = appx_inner_view(in, inner);
-    rc = need_documents(&view, &directory, &parts, want, e);
-    if (!rc)
-        rc = check_kind(&parts, e);
-    zip_directory_free(&directory);
-    if (rc > 0)
-        want->offset += inner.offset;
+    reading_clear(&r);
     return rc;
 }
 
@@ -458,14 +462,8 @@ static int build(const struct reading *r, struct package **out, struct err *e)
 static int parse_package(struct reading *r, struct package **out, struct err *e)
 {
     uint8_t map_digest[32];
-    int rc = zip_read(r->in, &r->directory, e);
+    int rc = read_map(r, map_digest, e);
 
-    if (rc)
-        return rc;
-    appx_parts_find(&r->directory, APPX_PARTS_TO_MOUNT, &r->parts);
-    rc = check_kind(&r->parts, e);
-    if (!rc)
-        rc = read_map(r, map_digest, e);
     if (!rc)
         rc = read_manifest(r, e);
     if (!rc)
@@ -479,15 +477,14 @@ static int parse_package(struct reading *r, struct package **out, struct err *e)
 
 static int appx_parse(const struct container_input *in, struct package **out, struct err *e)
 {
-    struct byte_range inner, want;
-    int rc = find_package(in, &inner, &want, e);
+    struct reading r = { .in = in, .info.container_bytes = in->size };
+    struct byte_range want;
+    int rc = open_package(&r, &want, e);
 
-    if (rc)
-        return rc > 0 ? err_set(e, ERR_INVALID, "the package was not read") : rc;
-    struct container_input view = appx_inner_view(in, inner);
-    struct reading r = { .in = &view, .base = inner.offset,
-                         .info.container_bytes = in->size };
-    rc = parse_package(&r, out, e);
+    if (rc > 0)
+        rc = err_set(e, ERR_INVALID, "the package was not read");
+    if (!rc)
+        rc = parse_package(&r, out, e);
     reading_clear(&r);
     return rc;
 }

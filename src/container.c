@@ -72,7 +72,7 @@ static struct container_piece *piece_for(struct container_input *in, uint64_t of
     return p;
 }
 
-/* Appends; memory grows with what arrived, never beyond what was asked for (ROOM bytes). */
+/* Appends; memory grows with what arrived, never beyond ROOM bytes more. */
 static int append(struct container_piece *p, const void *data, size_t len, uint64_t room,
                   struct err *e)
 {
@@ -92,7 +92,16 @@ static int append(struct container_piece *p, const void *data, size_t len, uint6
     return 0;
 }
 
-static void input_clear(struct container_input *in)
+int container_input_add(struct container_input *in, uint64_t offset, const void *data, size_t len,
+                        uint64_t expected, struct err *e)
+{
+    struct container_piece *p = piece_for(in, offset);
+
+    return p ? append(p, data, len, expected, e)
+             : err_set(e, ERR_LIMIT, "too many separate pieces of metadata");
+}
+
+void container_input_clear(struct container_input *in)
 {
     for (unsigned i = 0; i < in->count; i++)
         free(in->pieces[i].data);
@@ -150,7 +159,7 @@ void container_reader_free(struct container_reader *r)
 {
     if (!r)
         return;
-    input_clear(&r->in);
+    container_input_clear(&r->in);
     package_free(r->package);
     free(r);
 }
@@ -181,7 +190,7 @@ static int advance(struct container_reader *r, struct err *e)
     rc = r->format->parse(&r->in, &r->package, e);
     if (!rc && r->in.options.unverified)
         package_set_unverified(r->package);
-    input_clear(&r->in); /* the package holds copies */
+    container_input_clear(&r->in); /* the package holds copies */
     r->done = !rc;
     return rc;
 }
@@ -219,10 +228,8 @@ int container_reader_feed(struct container_reader *r, uint64_t offset, const voi
                        (unsigned long long)offset);
     size_t skip = (size_t)(r->want.offset - offset);
     size_t use = (size_t)min_u64(len - skip, r->want.length);
-    struct container_piece *p = piece_for(&r->in, r->want.offset);
-    if (!p)
-        return err_set(e, ERR_LIMIT, "too many separate pieces of metadata");
-    int rc = append(p, (const uint8_t *)data + skip, use, r->want.length, e);
+    int rc = container_input_add(&r->in, r->want.offset, (const uint8_t *)data + skip, use,
+                                 r->want.length, e);
     if (rc)
         return rc;
     r->want.offset += use;

@@ -39,6 +39,15 @@ const uint8_t *container_input_at(const struct container_input *in, uint64_t off
 /* How many bytes are at hand in a row from OFFSET. */
 uint64_t container_input_run(const struct container_input *in, uint64_t offset);
 
+/* Takes in bytes that are known (copied): behind a piece that ends at OFFSET they become part of it. Memory
+ * grows with what is added, not beyond EXPECTED bytes (at least LEN) ahead. ERR_LIMIT when there are too
+ * many pieces, ERR_NO_MEMORY. */
+int container_input_add(struct container_input *in, uint64_t offset, const void *data, size_t len,
+                        uint64_t expected, struct err *e) must_check;
+
+/* Frees the pieces of an input that was filled so. */
+void container_input_clear(struct container_input *in);
+
 struct container_format {
     const char *name;
     /* Whether the head is this format's. Must not claim what it cannot at least explain. */

@@ -83,7 +83,7 @@ static void print_dsft(const struct cache_run *r, const char *from,
 
 /* --- an SFT ----------------------------------------------------------------------------------- */
 
-static int open_package(struct cache_run *r, const char *location, struct metadata *m,
+static int open_package(struct cache_run *r, const char *location, struct container_input *m,
                         struct err *e)
 {
     int rc = source_open(location, &r->in.connection, CONTAINER_HEAD_BYTES, &r->in.source, e);
@@ -100,7 +100,7 @@ static int open_package(struct cache_run *r, const char *location, struct metada
 static int load_package(struct cache_run *r, const char *location, const char *remember,
                         struct err *e)
 {
-    struct metadata m = { .pieces = NULL };
+    struct container_input m = { .count = 0 };
     struct cache_filled filled;
     struct cache *c = NULL;
     int rc = open_package(r, location, &m, e);
@@ -109,7 +109,7 @@ static int load_package(struct cache_run *r, const char *location, const char *r
         rc = cache_open(r->dir, r->in.package, &c, e);
     if (!rc)
         rc = metadata_store(&m, r->in.package, c, e);
-    metadata_clear(&m);
+    container_input_clear(&m);
     /* Even if the rest does not come, this is where it is from. */
     if (!rc && remember)
         rc = cache_remember(c, remember, e);
