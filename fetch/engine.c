@@ -305,8 +305,8 @@ uint32_t engine_prefetch(struct engine *en, uint32_t first, uint32_t count,
     return block > first ? block - first : 0;
 }
 
-/* The end of blocks [first, first + count), or, when they are as many as a slice has or more, that of
- * the slice in which they end: what is to be fetched is not cut where no request would be. */
+/* The end of blocks [first, first + count), or, when they reach into another slice, that of the slice in
+ * which they end: what is to be fetched is not cut where no request would be. */
 static uint32_t slice_end(const struct engine *en, uint32_t first, uint32_t count)
 {
     uint32_t blocks = en->info->block_count;

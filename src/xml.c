@@ -58,8 +58,7 @@ static void on_doctype(void *arg, const xmlChar *name, const xmlChar *external,
                        const xmlChar *system)
 {
     (void)name, (void)external, (void)system;
-    stop_with(arg, ERR_XML_ENTITY,
-              "document type declarations are not accepted, because they can declare entities");
+    stop_with(arg, ERR_XML_ENTITY, XML_NO_DOCTYPE);
 }
 
 static void on_error(void *arg, xmlErrorPtr error)
@@ -70,12 +69,7 @@ static void on_error(void *arg, xmlErrorPtr error)
     if (error->level < XML_ERR_ERROR || error->code == XML_ERR_USER_STOP ||
         error->domain == XML_FROM_NAMESPACE || g->err.kind != ERR_NONE)
         return;
-    enum err_kind kind = error->code == XML_ERR_UNDECLARED_ENTITY ? ERR_XML_ENTITY
-                         : error->code == XML_ERR_NO_MEMORY       ? ERR_NO_MEMORY
-                                                                  : ERR_XML;
-    const char *text = error->message ? error->message : "not well-formed";
-    size_t n = strcspn(text, "\r\n");
-    (void)err_set(&g->err, kind, "line %d: %.*s", error->line, (int)(n < 200 ? n : 200), text);
+    (void)xml_text_fault(error, &g->err);
 }
 
 /* The whole text in one piece: the document's own bytes, or *owned, to be freed. */

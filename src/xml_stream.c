@@ -87,9 +87,7 @@ static void on_doctype(void *arg, const xmlChar *name, const xmlChar *external,
 
     (void)name, (void)external, (void)system;
     if (!s->rc)
-        stop(ctxt, err_set(&s->err, ERR_XML_ENTITY,
-                           "document type declarations are not accepted, "
-                           "because they can declare entities"));
+        stop(ctxt, err_set(&s->err, ERR_XML_ENTITY, XML_NO_DOCTYPE));
 }
 
 static void on_error(void *arg, xmlErrorPtr error)
@@ -99,12 +97,7 @@ static void on_error(void *arg, xmlErrorPtr error)
 
     if (error->level < XML_ERR_ERROR || error->code == XML_ERR_USER_STOP || s->rc)
         return;
-    enum err_kind kind = error->code == XML_ERR_UNDECLARED_ENTITY ? ERR_XML_ENTITY
-                         : error->code == XML_ERR_NO_MEMORY       ? ERR_NO_MEMORY
-                                                                  : ERR_XML;
-    const char *text = error->message ? error->message : "not well-formed";
-    size_t n = strcspn(text, "\r\n");
-    s->rc = err_set(&s->err, kind, "line %d: %.*s", error->line, (int)(n < 200 ? n : 200), text);
+    s->rc = xml_text_fault(error, &s->err);
     xmlStopParser(ctxt);
 }
 

@@ -167,3 +167,14 @@ long xml_text_read(struct xml_text *t, char *out, size_t size, struct err *e)
         rc = xml_text_check(t, out, n, e);
     return rc ? rc : (long)n;
 }
+
+int xml_text_fault(const xmlError *fault, struct err *e)
+{
+    enum err_kind kind = fault->code == XML_ERR_UNDECLARED_ENTITY ? ERR_XML_ENTITY
+                         : fault->code == XML_ERR_NO_MEMORY       ? ERR_NO_MEMORY
+                                                                  : ERR_XML;
+    const char *text = fault->message ? fault->message : "not well-formed";
+    size_t n = strcspn(text, "\r\n");
+
+    return err_set(e, kind, "line %d: %.*s", fault->line, (int)(n < 200 ? n : 200), text);
+}

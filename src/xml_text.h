@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include <libxml/xmlerror.h>
+
 #include "src/compiler.h"
 #include "src/err.h"
 
@@ -29,6 +31,13 @@ struct xml_text {
 /* Finds the encoding. ERR_XML (empty, or half a character), ERR_UNSUPPORTED. DATA stays borrowed.
  */
 int xml_text_open(const void *data, size_t len, struct xml_text *t, struct err *e) must_check;
+
+/* What libxml2 finds wrong, as an error of ours with the line. Returns what err_set() does. */
+int xml_text_fault(const xmlError *fault, struct err *e);
+
+/* Why there must be no document type. */
+#define XML_NO_DOCTYPE                                                                            \
+    "document type declarations are not accepted, because they can declare entities"
 
 /* The next bytes, decoded and checked: how many, 0 at the end. SIZE is 4 or more. */
 long xml_text_read(struct xml_text *t, char *out, size_t size, struct err *e) must_check;

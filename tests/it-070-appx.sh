@@ -90,6 +90,10 @@ for name in p.appv 1.msix; do
     http_log_mark
     mount_package "$URL/$name" "$m" -o "cache_dir=$T/cache,autoload=never"
     [ "$(http_requests)" -le 3 ] || die "$(http_requests) requests to mount $name"
+    expect_status 0 sft cache ls --cache-dir="$T/cache" --json
+    python3 -c 'import json, sys
+assert min(v["cached_blocks"] for v in json.load(open(sys.argv[1]))["versions"]) > 0' "$T/out" ||
+        die "the blocks that came with the metadata were not kept"
     same "$name over HTTP"
     unmount "$m"
     stop_nginx

@@ -186,6 +186,25 @@ static void cache_takes_metadata_in_pieces(void)
     remove_dir();
 }
 
+/* Others use the cache, too, who may want blocks to be what they should. */
+static void cache_takes_no_blocks_that_nobody_verified(void)
+{
+    make_dir();
+    struct version v = make_version(1, FILES, BYTES);
+    struct cache_dir *d = open_dir();
+    struct cache *c = open_cache(d, &v);
+
+    store_range(c, &v, 0, 1);
+    package_set_unverified(v.package);
+    store_range(c, &v, 1, 2);
+    CU_ASSERT_TRUE(cache_holds(c, 0));
+    CU_ASSERT_FALSE(cache_holds(c, 1));
+    cache_close(c);
+    cache_dir_close(d);
+    free_version(&v);
+    remove_dir();
+}
+
 static void cache_survives_files_cut_short(void)
 {
     static uint8_t buf[1 << 20];
@@ -534,6 +553,7 @@ static void cache_survives_processes_being_killed(void)
 
 UNIT_MAIN("cache",
           TEST(cache_that_is_complete_is_the_package),
+          TEST(cache_takes_no_blocks_that_nobody_verified),
           TEST(cache_keeps_blocks_for_the_next_opening),
           TEST(cache_reads_blocks_in_a_row_at_once),
           TEST(cache_forgets_what_was_bad),
