@@ -25,21 +25,26 @@ libsft_a_SOURCES = \
 	src/appx_parts.h \
 	src/appx_read.c \
 	src/appx_read.h \
+	src/appx_signature.c \
+	src/appx_signature.h \
+	src/appx_timestamp.c \
+	src/appx_timestamp.h \
 	src/appx_xml.c \
 	src/appx_xml.h \
 	src/block_match.c \
 	src/block_match.h \
+	src/cert_chain.c \
+	src/cert_chain.h \
 	src/clock.h \
 	src/codec.c \
 	src/codec.h \
 	src/compiler.h \
-	src/appx_signature.c \
-	src/appx_signature.h \
 	src/container.c \
 	src/container.h \
 	src/container_describe.c \
 	src/container_format.h \
 	src/cursor.h \
+	src/der.h \
 	src/dsft.c \
 	src/dsft.h \
 	src/err.c \
@@ -94,6 +99,10 @@ libsft_a_SOURCES = \
 	src/sftlayout.h \
 	src/short_name.c \
 	src/short_name.h \
+	src/signed_data.c \
+	src/signed_data.h \
+	src/x500_name.c \
+	src/x500_name.h \
 	src/xml.c \
 	src/xml.h \
 	src/xml_stream.c \

@@ -162,6 +162,7 @@ unit_tests = \
 	tests/test-target \
 	tests/test-unpack \
 	tests/test-walk \
+	tests/test-x500-name \
 	tests/test-xml-stream \
 	$(NULL)
 check_PROGRAMS += $(unit_tests)
@@ -558,6 +559,10 @@ tests_test_appx_bundle_SOURCES = tests/test-appx-bundle.c tests/unit.h
 tests_test_appx_manifest_CPPFLAGS = $(unit_cppflags)
 tests_test_appx_manifest_LDADD = $(unit_ldadd)
 tests_test_appx_manifest_SOURCES = tests/test-appx-manifest.c tests/unit.h
+
+tests_test_x500_name_CPPFLAGS = $(unit_cppflags)
+tests_test_x500_name_LDADD = $(unit_ldadd)
+tests_test_x500_name_SOURCES = tests/test-x500-name.c tests/unit.h
 
 tests_test_appx_samples_CPPFLAGS = $(unit_cppflags)
 tests_test_appx_samples_LDADD = $(unit_ldadd)
