@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "src/appx_bundle.h"
+#include "src/appx_digester.h"
 #include "src/appx_manifest.h"
 #include "src/appx_parts.h"
 #include "src/zip.h"
@@ -83,100 +82,104 @@ static void blame(struct signature_report *r, enum signature_verdict verdict, co
     (void)snprintf(r->why, sizeof r->why, "%s", why);
 }
 
-static void compare(struct checking *c, enum appx_signed_part part, const uint8_t *digest,
-                    const char *what)
+static const struct {
+    enum appx_part part;
+    enum appx_signed_part signed_part;
+} documents[] = {
+    { APPX_BLOCK_MAP, APPX_AXBM },
+    { APPX_CONTENT_TYPES, APPX_AXCT },
+    { APPX_CODE_INTEGRITY, APPX_AXCI },
+};
+
+/* Why a signed part is not what it should be. */
+static void blame_part(struct checking *c, enum appx_signed_part part, const struct appx_digests *have)
 {
-    const struct appx_signature *s = &c->report->signature;
+    const char *what = part == APPX_AXPC   ? "a file of the package"
+                       : part == APPX_AXCD ? "the archive's directory"
+                                           : "";
+    const char *how = "is not what was signed";
     char why[200];
 
-    if (c->report->verdict == SIGNATURE_TAMPERED ||
-        !memcmp(digest, s->digests[part], digest_len(s->digest)))
-        return;
-    (void)snprintf(why, sizeof why, "%s is not what was signed (%s)", what,
-                   appx_signed_part_name(part));
+    for (size_t i = 0; i < ARRAY_LEN(documents); i++)
+        if (documents[i].signed_part == part)
+            what = appx_part_name(documents[i].part);
+    if (!have->has[part])
+        how = "was taken out after signing";
+    else if (!c->report->signature->signed_parts.has[part])
+        how = "was added after signing";
+    (void)snprintf(why, sizeof why, "%s %s (%s)", what, how, appx_signed_part_name(part));
     blame(c->report, SIGNATURE_TAMPERED, why);
 }
 
-static int compare_bytes(struct checking *c, enum appx_signed_part part, const void *bytes,
-                         size_t len, const char *what, struct err *e)
+/* The documents tell more than the bytes that they are in: those are named first. */
+static void compare(struct checking *c, const struct appx_digests *have)
 {
-    uint8_t digest[DIGEST_MAX];
+    static const enum appx_signed_part order[] = { APPX_AXBM, APPX_AXCT, APPX_AXCI, APPX_AXCD,
+                                                   APPX_AXPC };
+    unsigned differ = appx_digests_differ(&c->report->signature->signed_parts, have);
 
-    if (codec_digest(NULL, c->report->signature.digest, bytes, len, digest))
-        return err_nomem(e);
-    compare(c, part, digest, what);
-    return 0;
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        if (differ >> order[i] & 1) {
+            blame_part(c, order[i], have);
+            return;
+        }
 }
 
-static int compare_document(struct checking *c, enum appx_signed_part signed_part,
-                            enum appx_part part, struct err *e)
+static int digest_documents(struct checking *c, struct appx_digester *d, struct err *e)
 {
-    const char *name = appx_part_name(part);
-    auto_free uint8_t *bytes = NULL;
-    char why[200];
-    size_t len;
+    int rc = 0;
 
-    if (!c->report->signature.has[signed_part] && !c->parts.entries[part])
-        return 0;
-    if (!c->report->signature.has[signed_part] || !c->parts.entries[part]) {
-        (void)snprintf(why, sizeof why, "%s was %s", name,
-                       c->parts.entries[part] ? "added after signing" : "taken out after signing");
-        blame(c->report, SIGNATURE_TAMPERED, why);
-        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(documents) && !rc; i++) {
+        auto_free uint8_t *bytes = NULL;
+        size_t len;
+        rc = appx_part_read(&c->in, &c->parts, documents[i].part, &bytes, &len, e);
+        if (!rc && bytes)
+            rc = appx_digester_document(d, documents[i].signed_part, bytes, len, e);
     }
-    int rc = appx_part_read(&c->in, &c->parts, part, &bytes, &len, e);
-    return rc ? rc : compare_bytes(c, signed_part, bytes, len, name, e);
+    return rc;
 }
 
-/* All bytes in [from, to) of the object. */
-static int hash_range(struct checking *c, EVP_MD_CTX *ctx, uint8_t *buf, uint64_t from, uint64_t to,
-                      struct err *e)
+/* Everything before the directory, which is known already. */
+static int digest_bytes(struct checking *c, struct appx_digester *d, struct err *e)
 {
-    while (from < to) {
-        size_t n = (size_t)min_u64(to - from, STEP_BYTES);
-        int rc = source_read_sync(c->source, from, buf, n, e);
-        if (!rc && !EVP_DigestUpdate(ctx, buf, n))
-            rc = err_nomem(e);
+    auto_free uint8_t *buf = malloc(STEP_BYTES);
+
+    if (!buf)
+        return err_nomem(e);
+    while (c->done < c->directory.offset) {
+        size_t n = (size_t)min_u64(c->directory.offset - c->done, STEP_BYTES);
+        int rc = source_read_sync(c->source, c->done, buf, n, e);
+        if (!rc)
+            rc = appx_digester_feed(d, buf, n, e);
         c->done += n;
         if (!rc && c->step)
             rc = c->step(c->arg, c->done, e);
         if (rc)
             return rc;
-        from += n;
     }
     return 0;
 }
 
-static int compare_entries(struct checking *c, struct err *e)
+static int compare_parts(struct checking *c, struct err *e)
 {
-    const struct zip_entry *own = c->parts.entries[APPX_SIGNATURE_FILE];
-    auto_free uint8_t *buf = malloc(STEP_BYTES);
-    EVP_MD *md = EVP_MD_fetch(NULL, digest_name(c->report->signature.digest), NULL);
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    int rc = buf && md && ctx && EVP_DigestInit_ex(ctx, md, NULL) ? 0 : err_nomem(e);
+    struct appx_layout layout = { .size = 0 };
+    struct appx_digester *d = NULL;
+    struct appx_digests have;
+    int rc = appx_layout_find(&c->in, &c->directory, c->parts.entries[APPX_SIGNATURE_FILE], &layout, e);
 
     if (!rc)
-        rc = hash_range(c, ctx, buf, 0, own->local, e);
+        rc = appx_digester_new(&layout, c->report->signature->signed_parts.digest, &d, e);
     if (!rc)
-        rc = hash_range(c, ctx, buf, own->local + own->room, c->directory.offset, e);
-    if (!rc && !EVP_DigestFinal_ex(ctx, digest, NULL))
-        rc = err_nomem(e);
-    EVP_MD_CTX_free(ctx);
-    EVP_MD_free(md);
+        rc = digest_documents(c, d, e);
     if (!rc)
-        compare(c, APPX_AXPC, digest, "a file of the package");
+        rc = digest_bytes(c, d, e);
+    if (!rc)
+        rc = appx_digester_finish(d, &have, e);
+    if (!rc)
+        compare(c, &have);
+    appx_digester_free(d);
+    appx_layout_clear(&layout);
     return rc;
-}
-
-static int compare_directory(struct checking *c, struct err *e)
-{
-    auto_free uint8_t *bytes = NULL;
-    size_t len;
-    int rc = zip_directory_without(&c->in, &c->directory, c->parts.entries[APPX_SIGNATURE_FILE],
-                                   &bytes, &len, e);
-
-    return rc ? rc : compare_bytes(c, APPX_AXCD, bytes, len, "the archive's directory", e);
 }
 
 /* What the manifest, of a package or a bundle, calls the publisher. */
@@ -196,7 +199,7 @@ static int check_publisher(struct checking *c, struct err *e)
                                    : appx_bundle_read(bytes, len, &b, e);
     if (!rc) {
         const char *publisher = m ? m->identity.publisher : b->identity.publisher;
-        if (!appx_signature_is_by(&c->report->signature, publisher)) {
+        if (!appx_signature_subject_matches(c->report->signature, publisher)) {
             (void)snprintf(c->report->why, sizeof c->report->why,
                            "the signer is not the publisher that the manifest names (%.200s)",
                            publisher);
@@ -208,55 +211,31 @@ static int check_publisher(struct checking *c, struct err *e)
     return rc;
 }
 
-/* No digest is over the signature's own entry: nothing else may be in its place. */
-static int check_place(struct checking *c, struct err *e)
-{
-    const struct zip_entry *own = c->parts.entries[APPX_SIGNATURE_FILE];
-    const uint8_t *bytes = container_input_at(&c->in, own->local, own->room);
-    uint32_t data_at;
-    int rc = bytes ? zip_local_header(own, bytes, (size_t)own->room, &data_at, e)
-                   : err_set(e, ERR_INVALID, "the signature was not read");
-
-    if (rc)
-        return rc;
-    uint64_t rest = own->room - data_at - own->csize; /* zip_local_header() has seen that it fits */
-    bool is_descriptor = (own->flags & ZIP_FLAG_DESCRIPTOR) &&
-                         (rest == 12 || rest == 16 || rest == 20 || rest == 24);
-    if (rest && !is_descriptor)
-        blame(c->report, SIGNATURE_TAMPERED, "there are bytes behind the signature that nobody signed");
-    return 0;
-}
-
 static int check(struct checking *c, const char *ca_file, struct err *e)
 {
+    static const enum signature_verdict verdicts[] = {
+        [APPX_VERDICT_BAD] = SIGNATURE_TAMPERED,
+        [APPX_VERDICT_UNTRUSTED] = SIGNATURE_UNTRUSTED,
+        [APPX_VERDICT_UNCHECKED] = SIGNATURE_UNCHECKED,
+        [APPX_VERDICT_GOOD] = SIGNATURE_GOOD,
+    };
+    const struct appx_trust trust = { .ca_file = ca_file };
     struct signature_report *r = c->report;
     auto_free uint8_t *bytes = NULL;
+    struct appx_verification v;
     size_t len;
     int rc = appx_part_read(&c->in, &c->parts, APPX_SIGNATURE_FILE, &bytes, &len, e);
 
+    if (!rc)
+        rc = appx_signature_read(bytes, len, &r->signature, e);
+    if (!rc)
+        rc = appx_signature_verify(r->signature, &trust, &v, e);
     if (rc)
         return rc;
-    rc = appx_signature_check(bytes, len, ca_file, &r->signature, e);
-    if (rc)
-        return rc;
-    r->verdict = r->signature.trust == APPX_TRUST_GOOD ? SIGNATURE_GOOD : SIGNATURE_UNCHECKED;
-    if (!r->signature.intact)
-        blame(r, SIGNATURE_TAMPERED, r->signature.why);
-    else if (r->signature.trust == APPX_TRUST_BAD)
-        blame(r, SIGNATURE_UNTRUSTED, r->signature.why);
-    else
+    blame(r, verdicts[v.verdict], v.why);
+    if (v.verdict == APPX_VERDICT_GOOD || v.verdict == APPX_VERDICT_UNCHECKED)
         rc = check_publisher(c, e);
-    if (!rc)
-        rc = check_place(c, e);
-    if (!rc)
-        rc = compare_document(c, APPX_AXBM, APPX_BLOCK_MAP, e);
-    if (!rc)
-        rc = compare_document(c, APPX_AXCT, APPX_CONTENT_TYPES, e);
-    if (!rc)
-        rc = compare_document(c, APPX_AXCI, APPX_CODE_INTEGRITY, e);
-    if (!rc)
-        rc = compare_directory(c, e);
-    return rc ? rc : compare_entries(c, e);
+    return rc || v.verdict == APPX_VERDICT_BAD ? rc : compare_parts(c, e);
 }
 
 int signature_check(struct source *s, const char *ca_file, signature_step_fn step, void *arg,
@@ -282,5 +261,6 @@ int signature_check(struct source *s, const char *ca_file, signature_step_fn ste
 
 void signature_clear(struct signature_report *r)
 {
-    appx_signature_clear(&r->signature);
+    appx_signature_free(r->signature);
+    r->signature = NULL;
 }

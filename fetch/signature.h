@@ -27,8 +27,8 @@ const char *signature_verdict_name(enum signature_verdict v);
 
 struct signature_report {
     enum signature_verdict verdict;
-    char why[400];                /* for tampered and untrusted */
-    struct appx_signature signature; /* unless none or unsigned */
+    char why[400];                    /* for tampered and untrusted */
+    struct appx_signature *signature; /* NULL when none or unsigned; owned */
 };
 
 /* Called now and then with the bytes read so far; a value other than 0 ends the check. */

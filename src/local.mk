@@ -13,6 +13,8 @@ libsft_a_SOURCES = \
 	src/appx_bundle.h \
 	src/appx_details.c \
 	src/appx_details.h \
+	src/appx_digester.c \
+	src/appx_digester.h \
 	src/appx_files.c \
 	src/appx_files.h \
 	src/appx_manifest.c \

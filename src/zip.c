@@ -281,7 +281,8 @@ static void patch_end(uint8_t *tail, size_t len, bool zip64, uint64_t count, uin
 }
 
 int zip_directory_without(const struct container_input *in, const struct zip_directory *d,
-                          const struct zip_entry *omitted, uint8_t **out, size_t *len, struct err *e)
+                          const struct zip_entry *omitted, uint64_t omitted_len, uint8_t **out,
+                          size_t *len, struct err *e)
 {
     uint64_t all = in->size - d->offset, at = 0;
     const uint8_t *bytes = container_input_at(in, d->offset, d->length);
@@ -307,7 +308,7 @@ int zip_directory_without(const struct container_input *in, const struct zip_dir
         }
         at += entry;
     }
-    uint64_t offset = d->offset - omitted->room;
+    uint64_t offset = d->offset - omitted_len;
     memcpy(to + *len, tail, (size_t)(all - d->length));
     patch_end(to + *len, (size_t)(all - d->length), d->zip64, d->count - 1, *len, offset);
     *len += (size_t)(all - d->length);

@@ -58,13 +58,14 @@ int zip_read(const struct container_input *in, struct zip_directory *out, struct
 void zip_directory_free(struct zip_directory *d);
 
 /*
- * The directory and the end records as they would be if OMITTED, the last thing before them, were not in
- * the archive: what a signature that is added to an archive can be over. Owned by the caller. Needs the
- * end of the object to be at hand. ERR_UNSUPPORTED with bytes before the archive.
+ * The directory and the end records as they would be if OMITTED, the last thing before them with
+ * OMITTED_LEN bytes (at most its room), were not in the archive: what a signature that is added to an
+ * archive can be over. Owned by the caller. Needs the end of the object to be at hand. ERR_UNSUPPORTED with
+ * bytes before the archive.
  */
 int zip_directory_without(const struct container_input *in, const struct zip_directory *d,
-                          const struct zip_entry *omitted, uint8_t **out, size_t *len, struct err *e)
-    must_check;
+                          const struct zip_entry *omitted, uint64_t omitted_len, uint8_t **out,
+                          size_t *len, struct err *e) must_check;
 
 /*
  * Looks at the local header in BYTES, which are LEN bytes from entry->local on, the name included:

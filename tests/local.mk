@@ -86,8 +86,10 @@ unit_tests = \
 	tests/test-appv-files \
 	tests/test-appx-blockmap \
 	tests/test-appx-bundle \
+	tests/test-appx-digester \
 	tests/test-appx-manifest \
 	tests/test-appx-samples \
+	tests/test-appx-signature \
 	tests/test-attr \
 	tests/test-bad-sft \
 	tests/test-block-match \
@@ -559,6 +561,14 @@ tests_test_appx_bundle_SOURCES = tests/test-appx-bundle.c tests/unit.h
 tests_test_appx_manifest_CPPFLAGS = $(unit_cppflags)
 tests_test_appx_manifest_LDADD = $(unit_ldadd)
 tests_test_appx_manifest_SOURCES = tests/test-appx-manifest.c tests/unit.h
+
+tests_test_appx_digester_CPPFLAGS = $(unit_cppflags)
+tests_test_appx_digester_LDADD = $(unit_ldadd)
+tests_test_appx_digester_SOURCES = tests/test-appx-digester.c tests/unit.h tests/zip_fixture.h
+
+tests_test_appx_signature_CPPFLAGS = $(unit_cppflags)
+tests_test_appx_signature_LDADD = $(unit_ldadd)
+tests_test_appx_signature_SOURCES = tests/test-appx-signature.c tests/signature_fixture.h tests/unit.h
 
 tests_test_x500_name_CPPFLAGS = $(unit_cppflags)
 tests_test_x500_name_LDADD = $(unit_ldadd)

@@ -88,7 +88,7 @@ static int signature_step(void *arg, uint64_t bytes, struct err *e)
 
 static void print_signature(const struct signature_report *r)
 {
-    const struct appx_signature *s = &r->signature;
+    const struct appx_signature *s = r->signature;
 
     if (r->verdict == SIGNATURE_NONE)
         return;
@@ -99,7 +99,7 @@ static void print_signature(const struct signature_report *r)
     if (r->verdict == SIGNATURE_UNCHECKED)
         (void)fputs(": intact; give --ca to say whom to trust", stdout);
     (void)putchar('\n');
-    if (!s->signer[0])
+    if (!s)
         return;
     (void)fputs("  signer: ", stdout);
     text_put(stdout, s->signer);
@@ -110,15 +110,15 @@ static void print_signature(const struct signature_report *r)
 
 static void print_signature_json(struct json *j, const struct signature_report *r)
 {
-    const struct appx_signature *s = &r->signature;
+    const struct appx_signature *s = r->signature;
 
     json_object(j, "signature");
     json_string(j, "verdict", signature_verdict_name(r->verdict));
     json_string(j, "why", r->why[0] ? r->why : NULL);
-    json_string(j, "signer", s->signer[0] ? s->signer : NULL);
-    json_string(j, "issuer", s->issuer[0] ? s->issuer : NULL);
-    json_string(j, "not_before", s->not_before[0] ? s->not_before : NULL);
-    json_string(j, "not_after", s->not_after[0] ? s->not_after : NULL);
+    json_string(j, "signer", s && s->signer[0] ? s->signer : NULL);
+    json_string(j, "issuer", s && s->issuer[0] ? s->issuer : NULL);
+    json_string(j, "not_before", s && s->not_before[0] ? s->not_before : NULL);
+    json_string(j, "not_after", s && s->not_after[0] ? s->not_after : NULL);
     json_close_object(j);
 }
 

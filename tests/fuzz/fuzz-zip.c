@@ -43,7 +43,7 @@ static void walk(const struct container_input *in, const struct zip_directory *d
     for (uint32_t i = 0; i < d->count && i < 4; i++) {
         uint8_t *without;
         size_t len;
-        if (!zip_directory_without(in, d, &d->entries[i], &without, &len, NULL)) {
+        if (!zip_directory_without(in, d, &d->entries[i], d->entries[i].room, &without, &len, NULL)) {
             FUZZ_CHECK(len <= in->size);
             free(without);
         }
