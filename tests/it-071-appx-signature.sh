@@ -104,20 +104,68 @@ def change(name, at, to):
 # A time in a local header: no block and no document says anything of it.
 change('local-time', good.index(b'PK\3\4') + 10, b'\0\0')
 change('directory-time', directory + 12, b'\0\0')
-# Bytes behind the signature's own entry, which is all that a signature does not cover.
-end = good.rindex(b'PK\5\6')
-at = int.from_bytes(good[end + 16:end + 20], 'little')
-open(top + '/changed-behind.msix', 'wb').write(
-    good[:at] + bytes(40) + good[at:end + 16] + (at + 40).to_bytes(4, 'little') + good[end + 20:])
 # The digests in the signature, which then is not the signer's any more.
 signature = zipfile.ZipFile(top + '/s.msix').read('AppxSignature.p7x')
 at = signature.index(b'APPXAXPC') + 10
 with_signature('signature', signature[:at] + b'\0\0\0\0' + signature[at + 4:])
 with_signature('mark', b'XXXX' + signature[4:])
+# Bytes hidden between the signature and the directory; the end record leads to the directory all the same.
+hidden = b'hidden' * 6
+end, at = good.rindex(b'PK\5\6'), good.index(b'PK\1\2')
+open(top + '/changed-hidden.msix', 'wb').write(
+    good[:at] + hidden + good[at:end + 16] + (at + len(hidden)).to_bytes(4, 'little') + good[end + 20:])
 PY
-for what in local-time directory-time signature behind; do
+for what in local-time directory-time signature hidden; do
     verdict_is tampered 12 --ca "$T/ca.pem" "$T/changed-$what.msix"
 done
+
+step "a certificate that has expired, with and without a time stamp"
+mkdir "$T/db"
+printf '%s\n' '[ca]' 'default_ca = d' '[d]' "database = $T/db/index" "new_certs_dir = $T/db" \
+    'default_md = sha256' 'policy = p' 'rand_serial = yes' 'unique_subject = no' '[p]' \
+    'commonName = supplied' 'countryName = optional' 'stateOrProvinceName = optional' \
+    'organizationName = optional' >"$T/ca.conf"
+: >"$T/db/index"
+# dated NAME ISSUER FROM TO EXTENSIONS: the certificate of NAME once more, of another time
+dated() {
+    cp "$T/${1#past-}.key" "$T/$1.key"
+    issuer=$2
+    [ "$issuer" != "$1" ] || issuer=${1#past-}
+    # shellcheck disable=SC2046
+    openssl ca -config "$T/ca.conf" -batch -notext -preserveDN -in "$T/${1#past-}.csr" -cert "$T/$issuer.pem" \
+        -keyfile "$T/$issuer.key" $([ "$2" != "$1" ] || echo -selfsign) -startdate "$3" -enddate "$4" \
+        -extfile "$T/$5.ext" -out "$T/$1.pem" >"$T/openssl" 2>&1 || {
+        cat "$T/openssl"
+        die "openssl ca"
+    }
+}
+certificate stamper "/CN=Stamper" ca "extendedKeyUsage=critical,timeStamping"
+dated past-ca past-ca 20150101000000Z 20450101000000Z ca
+dated past-signer past-ca 20200101000000Z 20210101000000Z signer
+dated past-stamper past-ca 20190101000000Z 20220101000000Z stamper
+make_package "$T/u.msix" --publisher "$publisher"
+sign sha256 past-signer "$T/u.msix" "$T/x.msix"
+verdict_is untrusted 13 --ca "$T/past-ca.pem" "$T/x.msix"
+expect_text "$T/out" expired
+# stamp SECONDS: signs again with a time stamp of that time
+stamp() {
+    rm -f "$T/x.msix"
+    osslsigncode sign -h sha256 -certs "$T/past-signer.pem" -key "$T/past-signer.key" \
+        -TSA-certs "$T/past-stamper.pem" -TSA-key "$T/past-stamper.key" -TSA-time "$1" \
+        -in "$T/u.msix" -out "$T/x.msix" >"$T/sign" 2>&1
+}
+if osslsigncode sign --help 2>&1 | grep -q TSA-time; then
+    stamp 1590000000 || die "osslsigncode"
+    verdict_is good 0 --ca "$T/past-ca.pem" "$T/x.msix"
+    verdict_is untrusted 13 --ca "$T/other.pem" "$T/x.msix"
+    stamp 1630000000 || die "osslsigncode"
+    verdict_is untrusted 13 --ca "$T/past-ca.pem" "$T/x.msix" # the signer's was over by then
+    stamp 1660000000 || die "osslsigncode"
+    verdict_is untrusted 13 --ca "$T/past-ca.pem" "$T/x.msix" # so was the stamper's
+    expect_text "$T/out" 'time stamp does not count'
+else
+    echo "not tested: time stamps, this osslsigncode makes none"
+fi
 
 step "a signature that is none"
 expect_status 5 sft verify "$T/changed-mark.msix"

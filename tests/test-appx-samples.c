@@ -11,6 +11,7 @@
 #include "src/appv_files.h"
 #include "src/appx_blockmap.h"
 #include "src/appx_bundle.h"
+#include "src/appx_digester.h"
 #include "src/appx_manifest.h"
 #include "src/appx_parts.h"
 #include "tests/unit.h"
@@ -41,7 +42,7 @@ static bool open_archive(const char *name, struct archive *a)
     a->in.pieces[0] = (struct container_piece){ .data = data, .len = len, .cap = FILE_MAX };
     int rc = len ? zip_read(&a->in, &a->zip, &e) : -1;
     if (!rc)
-        appx_parts_find(&a->zip, APPX_PARTS_TO_MOUNT, &a->parts);
+        appx_parts_find(&a->zip, APPX_PARTS_ALL, &a->parts);
     else
         printf("\n    %s: %s", name, e.text);
     return !rc;
@@ -201,12 +202,115 @@ static void appv_documents_are_read(void)
     free(text);
 }
 
+/* The digests of a package, fed in pieces as of a download. */
+static bool digest_archive(const struct archive *a, enum digest which, struct appx_digests *out)
+{
+    static const struct {
+        enum appx_part part;
+        enum appx_signed_part signed_part;
+    } documents[] = { { APPX_BLOCK_MAP, APPX_AXBM },
+                      { APPX_CONTENT_TYPES, APPX_AXCT },
+                      { APPX_CODE_INTEGRITY, APPX_AXCI } };
+    const uint8_t *data = a->in.pieces[0].data;
+    struct appx_digester *d = NULL;
+    struct appx_layout layout;
+    int rc = appx_layout_find(&a->in, &a->zip, a->parts.entries[APPX_SIGNATURE_FILE], &layout, NULL);
+
+    if (!rc)
+        rc = appx_digester_new(&layout, which, &d, NULL);
+    for (uint64_t at = 0; !rc && at < a->in.size; at += 65536)
+        rc = appx_digester_feed(d, data + at, (size_t)min_u64(a->in.size - at, 65536), NULL);
+    for (size_t i = 0; !rc && i < ARRAY_LEN(documents); i++) {
+        uint8_t *bytes = NULL;
+        size_t len;
+        rc = appx_part_read(&a->in, &a->parts, documents[i].part, &bytes, &len, NULL);
+        if (!rc && bytes)
+            rc = appx_digester_document(d, documents[i].signed_part, bytes, len, NULL);
+        free(bytes);
+    }
+    if (!rc)
+        rc = appx_digester_finish(d, out, NULL);
+    appx_digester_free(d);
+    appx_layout_clear(&layout);
+    return !rc;
+}
+
+static struct appx_signature *signature_of(const struct archive *a)
+{
+    struct appx_signature *s = NULL;
+    struct err e = { .kind = ERR_NONE };
+    uint8_t *bytes = NULL;
+    size_t len;
+
+    if (appx_part_read(&a->in, &a->parts, APPX_SIGNATURE_FILE, &bytes, &len, &e) || !bytes ||
+        appx_signature_read(bytes, len, &s, &e))
+        printf("\n    %s", e.text);
+    free(bytes);
+    return s;
+}
+
+static void check_publisher(const struct archive *a, const struct appx_signature *s)
+{
+    struct appx_manifest *m = NULL;
+    uint8_t *text = NULL;
+    size_t len;
+
+    if (!a->parts.entries[APPX_MANIFEST])
+        return;
+    CU_ASSERT_EQUAL_FATAL(appx_part_read(&a->in, &a->parts, APPX_MANIFEST, &text, &len, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(appx_manifest_read(text, len, &m, NULL), 0);
+    if (!appx_signature_subject_matches(s, m->identity.publisher))
+        printf("\n    %s is not %s", s->signer, m->identity.publisher);
+    CU_ASSERT(appx_signature_subject_matches(s, m->identity.publisher));
+    appx_manifest_free(m);
+    free(text);
+}
+
+static void what_was_signed_is_what_is_there_but_where_it_was_tampered_with(void)
+{
+    static const struct {
+        const char *name;
+        unsigned differ;
+        bool is_publisher;
+        const char *timestamp;
+    } rows[] = {
+        { "NotepadPlusPlus.appx", 0, true, "" },
+        { "TestAppxPackage_Win32.appx", 0, true, "" },
+        { "SignedUntrustedCert-CERT_E_CHAINING.appx", 0, true, "" },
+        { "flat/FlatBundleWithAsset.appxbundle", 0, true, "" },
+        { "flat/language-de.appx", 0, true, "" },
+        { "flat/scale-140.appx", 0, true, "" },
+        { "SignedTamperedBlockMap-TRUST_E_BAD_DIGEST.appx", 1u << APPX_AXBM, true,
+          "2011-03-26T19:36:01Z" },
+        { "SignedTamperedContentTypes-TRUST_E_BAD_DIGEST.appx", 1u << APPX_AXCT, true,
+          "2011-03-26T19:38:36Z" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct appx_verification v;
+        struct appx_digests have;
+        struct archive a;
+        CU_ASSERT_FATAL(open_archive(rows[i].name, &a));
+        struct appx_signature *s = signature_of(&a);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+        CU_ASSERT_FATAL(digest_archive(&a, s->signed_parts.digest, &have));
+        CU_ASSERT_EQUAL(appx_digests_differ(&have, &s->signed_parts), rows[i].differ);
+        CU_ASSERT_EQUAL(appx_signature_verify(s, NULL, &v, NULL), 0);
+        CU_ASSERT_EQUAL(v.verdict, APPX_VERDICT_UNCHECKED); /* the signature itself is the signer's */
+        CU_ASSERT_STRING_EQUAL(s->timestamp, rows[i].timestamp);
+        if (rows[i].is_publisher)
+            check_publisher(&a, s);
+        appx_signature_free(s);
+        close_archive(&a);
+    }
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
         TEST(block_maps_are_read),     TEST(a_block_map_with_an_unknown_prefix_is_refused),
         TEST(manifests_are_read),      TEST(bundles_are_read),
         TEST(appv_documents_are_read),
+        TEST(what_was_signed_is_what_is_there_but_where_it_was_tampered_with),
     };
     const char *given = getenv("SFTFS_SAMPLES"), *source = getenv("srcdir");
     if (given && *given)

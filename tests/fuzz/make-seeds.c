@@ -2,8 +2,8 @@
 /*
  * make-seeds DIR: writes the binary seeds of the fuzz targets into DIR/NAME/, so that none of them
  * lies in the repository. Good packages of every codec and flag, every row of tests/bad-sft.c,
- * differential packages likewise, maps of partial files, indexes of the disk cache, and documents
- * in UTF-16.
+ * differential packages likewise, maps of partial files, indexes of the disk cache, documents in
+ * UTF-16, ZIP archives, and signatures of packages.
  */
 #include "config.h"
 
@@ -17,6 +17,7 @@
 #include "tests/bad-dsft.h"
 #include "tests/bad-sft.h"
 #include "tests/make-sft.h"
+#include "tests/signature_fixture.h"
 
 static int write_file(const char *dir, const char *target, const char *name, const void *data,
                       size_t len)
@@ -206,6 +207,36 @@ static int long_header_seed(const char *dir)
     return rc;
 }
 
+/* Signatures of packages: without and with time stamps of both kinds, and such as are refused. */
+static int signature_seeds(const char *dir)
+{
+    const struct identity_spec spec = { .name = "Sample", .uses = "codeSigning,timeStamping" };
+    struct identity id = make_identity(&spec, NULL);
+    const struct signature_spec specs[] = {
+        { .signer = &id },
+        { .signer = &id, .tags = "AXPCAXCDAXCTAXBMAXCI", .md = EVP_sha512(), .digest_len = 64,
+          .digest_oid = "2.16.840.1.101.3.4.2.3" },
+        { .signer = &id, .stamper = &id, .stamped = 1600000000 },
+        { .signer = &id, .stamper = &id, .stamped = 1600000000, .counter = true },
+        { .signer = &id, .stamper = &id, .stamped = 1600000000, .stamp_of_another = true },
+        { .signer = &id, .wrong_digest = true },
+        { .signer = &id, .two_signers = true },
+        { .signer = &id, .no_attributes = true },
+        { .signer = &id, .tags = "AXPCAXCDAXCTAXBMAXPC" },
+    };
+    int rc = 0;
+
+    for (unsigned i = 0; i < ARRAY_LEN(specs) && !rc; i++) {
+        struct made_bytes p7x = make_signature(&specs[i]);
+        char name[32];
+        (void)snprintf(name, sizeof name, "signature-%u", i);
+        rc = write_file(dir, "appx-signature", name, p7x.data, p7x.len);
+        free(p7x.data);
+    }
+    identity_free(&id);
+    return rc;
+}
+
 /* Sections that are not encoded are where a fuzzer's changes mean something. */
 static int raw_seed(const char *dir)
 {
@@ -217,9 +248,9 @@ static int raw_seed(const char *dir)
 
 int main(int argc, char **argv)
 {
-    static const char *const targets[] = { "appv-files",  "appx-blockmap", "cache-index",
-                                           "container",   "dsft",          "overlay-map",
-                                          "zip" };
+    static const char *const targets[] = { "appv-files",  "appx-blockmap", "appx-signature",
+                                           "cache-index", "container",     "dsft",
+                                           "overlay-map", "zip" };
     char path[4096];
     if (argc != 2 || strlen(argv[1]) > sizeof path - 64) {
         fprintf(stderr, "usage: make-seeds DIR\n");
@@ -233,7 +264,8 @@ int main(int argc, char **argv)
     struct seeds bad = { .dir = argv[1], .target = "container" };
     if (good_seeds(argv[1]) || raw_seed(argv[1]) || !bad_sft_each(bad_seed, &bad) || bad.rc ||
         dsft_seeds(argv[1]) || map_seeds(argv[1]) || cache_seeds(argv[1]) ||
-        utf16_seeds(argv[1]) || zip_seeds(argv[1]) || long_header_seed(argv[1])) {
+        utf16_seeds(argv[1]) || zip_seeds(argv[1]) || long_header_seed(argv[1]) ||
+        signature_seeds(argv[1])) {
         fprintf(stderr, "make-seeds: cannot write to %s\n", argv[1]);
         return 1;
     }
