@@ -57,6 +57,7 @@ struct cache {
     char name[CACHE_NAME_SIZE];
     char *path; /* of container.sft */
     int dir_fd, lock_fd, index_fd, container_fd;
+    int decoded_fd; /* -1 unless the package has streams */
     bool writable;
     struct cache_index *index;
     struct cache_donors *donors; /* NULL = none */
@@ -88,6 +89,33 @@ static int check_size_limit(uint64_t bytes, struct err *e)
     return err_sys(e, "the limit on the size of files (ulimit -f)");
 }
 
+/* Blocks of streams have no place in the container: they lie in a file of their own. */
+static int open_decoded(struct cache *c, bool *writable, struct err *e)
+{
+    size_t count;
+    const struct package_stream *last = package_streams(c->package, &count);
+
+    if (!count)
+        return 0;
+    last += count - 1;
+    int rc = check_size_limit(last->begin + last->len - PACKAGE_STREAM_BASE, e);
+    if (rc)
+        return rc;
+    bool is_writable = false;
+    c->decoded_fd = cache_file_open(c->dir_fd, CACHE_DECODED_NAME, c->dir->file_mode, &is_writable, e);
+    *writable = *writable && is_writable;
+    return c->decoded_fd < 0 ? c->decoded_fd : 0;
+}
+
+/* The file that has the byte of the container at *offset, which becomes an offset in that file. */
+static int file_of(const struct cache *c, uint64_t *offset)
+{
+    if (*offset < PACKAGE_STREAM_BASE)
+        return c->container_fd;
+    *offset -= PACKAGE_STREAM_BASE;
+    return c->decoded_fd;
+}
+
 static int open_files(struct cache *c, const struct cache_index_header *h, struct err *e)
 {
     bool index_writable = false, container_writable = false;
@@ -100,9 +128,12 @@ static int open_files(struct cache *c, const struct cache_index_header *h, struc
                                       &container_writable, e);
     if (c->container_fd < 0)
         return c->container_fd;
+    int rc = open_decoded(c, &container_writable, e);
+    if (rc)
+        return rc;
     c->writable = index_writable && container_writable;
     if (c->writable) {
-        int rc = check_size_limit(h->container_bytes, e);
+        rc = check_size_limit(h->container_bytes, e);
         if (rc)
             return rc;
         rc = cache_file_set_length(c->container_fd, h->container_bytes);
@@ -150,7 +181,7 @@ int cache_open(struct cache_dir *d, const struct package *p, struct cache **out,
     c->dir = d;
     c->package = p;
     c->block_count = package_info(p)->block_count;
-    c->dir_fd = c->lock_fd = c->index_fd = c->container_fd = -1;
+    c->dir_fd = c->lock_fd = c->index_fd = c->container_fd = c->decoded_fd = -1;
     int rc = open_version(c, e);
     if (rc) {
         cache_close(c);
@@ -175,6 +206,7 @@ void cache_close(struct cache *c)
     cache_index_close(c->index);
     close_fd(c->index_fd);
     close_fd(c->container_fd);
+    close_fd(c->decoded_fd);
     close_fd(c->dir_fd);
     close_fd(c->lock_fd); /* the last one: gives back the lock */
     free(c->path);
@@ -229,13 +261,13 @@ static bool take_room(struct cache *c, uint64_t bytes)
     }
 }
 
-/* Writes to the container; when the disk is full, once more after something has been evicted. */
+/* Writes what lies at OFFSET of the container; when the disk is full, once more after something has been evicted. */
 static int write_container(struct cache *c, uint64_t offset, const void *bytes, size_t len)
 {
-    int rc = cache_file_write(c->container_fd, offset, bytes, len);
+    int fd = file_of(c, &offset), rc = cache_file_write(fd, offset, bytes, len);
 
     if ((rc == -ENOSPC || rc == -EDQUOT) && cache_space_make(c->dir->space, len + PAGE_SPARE))
-        rc = cache_file_write(c->container_fd, offset, bytes, len);
+        rc = cache_file_write(fd, offset, bytes, len);
     return rc;
 }
 
@@ -363,9 +395,10 @@ static size_t span(const struct cache *c, uint32_t first, uint32_t n)
 static int read_segment(struct cache *c, uint32_t first, uint32_t n, bool own, uint8_t *buf)
 {
     size_t len = span(c, first, n);
+    uint64_t offset = package_block(c->package, first)->offset;
+    int fd = file_of(c, &offset);
 
-    return own ? cache_file_read(c->container_fd, package_block(c->package, first)->offset, buf,
-                                 len)
+    return own ? cache_file_read(fd, offset, buf, len)
                : cache_donors_read(c->donors, first, len, buf);
 }
 

@@ -288,7 +288,8 @@ int cache_dir_find(struct cache_dir *d, const char *name, unsigned flags, struct
     out->trusted = !fstat(dir, &st) && cache_owner_is_trusted(d, st.st_uid);
     out->last_use = st.st_mtim;
     out->locked = !faccessat(dir, CACHE_LOCKED_NAME, F_OK, 0);
-    out->allocated_bytes = allocated(dir, CACHE_CONTAINER_NAME) + allocated(dir, CACHE_INDEX_NAME);
+    out->allocated_bytes = allocated(dir, CACHE_CONTAINER_NAME) + allocated(dir, CACHE_DECODED_NAME) +
+                           allocated(dir, CACHE_INDEX_NAME);
     lock = cache_file_open_read(dir, CACHE_LOCK_NAME, NULL);
     out->in_use = lock >= 0 && cache_file_is_locked(lock);
     look_at_index(out, dir, flags);

@@ -27,6 +27,7 @@
 #include "src/guid.h"
 
 #define CACHE_CONTAINER_NAME "container.sft"
+#define CACHE_DECODED_NAME   "decoded" /* what the streams of a package decode to */
 #define CACHE_INDEX_NAME     "index"
 #define CACHE_LOCK_NAME      "lock"
 #define CACHE_LOCKED_NAME    "locked"

@@ -134,7 +134,8 @@ static int match(struct cache_donors *ds, unsigned number, const struct cache_in
         if (cache_index_knows(index, i))
             continue;
         uint32_t block = block_match_find(m, package_block(ds->package, i));
-        if (block == BLOCK_MATCH_NONE)
+        if (block == BLOCK_MATCH_NONE ||
+            package_block(o->package, block)->offset >= PACKAGE_STREAM_BASE)
             continue;
         bool there = cache_index_knows(o->index, block);
         uint8_t old = atomic_load_explicit(&at->donor, memory_order_relaxed);

@@ -10,6 +10,7 @@
 #include "fetch/metadata.h"
 #include "fetch/open.h"
 #include "fetch/origin.h"
+#include "fetch/source_streams.h"
 #include "src/container.h"
 #include "src/log.h"
 
@@ -215,6 +216,8 @@ int delivery_open(const struct delivery_options *o, struct delivery *d, struct e
         open_cache(o, d, &metadata);
     package_free(cached.package);
     container_input_clear(&metadata);
+    if (!rc)
+        rc = source_streams_add(d->package, &d->source, &own);
     if (rc && e)
         *e = own;
     return rc;
@@ -251,9 +254,11 @@ void delivery_close(struct delivery *d)
 
 bool delivery_set_offline(struct delivery *d, bool offline)
 {
-    if (!source_is_origin(d->source))
+    struct source *origin = source_streams_below(d->source);
+
+    if (!source_is_origin(origin))
         return false;
-    origin_set_offline(d->source, offline);
+    origin_set_offline(origin, offline);
     if (!offline)
         loader_wake(d->loader);
     return true;
@@ -261,5 +266,7 @@ bool delivery_set_offline(struct delivery *d, bool offline)
 
 bool delivery_is_offline(const struct delivery *d)
 {
-    return source_is_origin(d->source) && origin_is_offline(d->source);
+    const struct source *origin = source_streams_below(d->source);
+
+    return source_is_origin(origin) && origin_is_offline(origin);
 }

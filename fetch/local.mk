@@ -56,6 +56,8 @@ libsftfetch_a_SOURCES = \
 	fetch/http_url.h \
 	fetch/inflight.c \
 	fetch/inflight.h \
+	fetch/inflater.c \
+	fetch/inflater.h \
 	fetch/loader.c \
 	fetch/loader.h \
 	fetch/localpath.c \
@@ -86,6 +88,8 @@ libsftfetch_a_SOURCES = \
 	fetch/source.c \
 	fetch/source.h \
 	fetch/source_file.c \
+	fetch/source_streams.c \
+	fetch/source_streams.h \
 	fetch/source_http.c \
 	fetch/source_http.h \
 	fetch/source_http_lane.c \

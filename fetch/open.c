@@ -4,6 +4,7 @@
 
 #include "fetch/open.h"
 
+#include "fetch/source_streams.h"
 #include "src/container.h"
 
 /* What reading a package needs beside the source. */
@@ -64,6 +65,8 @@ int package_open(const char *location, const struct source_options *o, struct so
         return rc;
     rc = package_read(s, o ? &o->container : NULL, NULL, NULL, package, e);
     source_drop_head(s);
+    if (!rc && (rc = source_streams_add(*package, &s, e)))
+        package_free(steal_ptr(package));
     if (rc) {
         err_wrap(e, "%s", source_name(s));
         source_close(s);

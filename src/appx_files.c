@@ -95,7 +95,7 @@ uint32_t appx_stored_len(const struct blockmap *map, const struct appx_file *f, 
 {
     uint64_t from = (uint64_t)i * BLOCKMAP_BLOCK_SIZE;
 
-    if (f->entry->method == ZIP_STORED)
+    if (f->entry->method == ZIP_STORED || f->sequential)
         return (uint32_t)min_u64(BLOCKMAP_BLOCK_SIZE, f->entry->size - from);
     return f->whole ? (uint32_t)f->entry->csize : blockmap_stored_size(map, f->map, i);
 }
@@ -114,21 +114,17 @@ static bool sizes_fit(const struct blockmap *map, const struct appx_file *f)
     return sum == f->entry->csize || sum + END_MARK == f->entry->csize;
 }
 
-static int find_blocks(const struct blockmap *map, struct appx_file *f, struct err *e)
+static void find_blocks(const struct blockmap *map, struct appx_file *f)
 {
     const struct zip_entry *entry = f->entry;
 
     f->block_count = f->map->block_count;
     if (entry->method != ZIP_DEFLATED || sizes_fit(map, f))
-        return 0;
-    if (f->block_count > 1 || entry->csize > STORED_LEN_MAX)
-        return err_at(e, ERR_UNSUPPORTED, NULL, entry->local,
-                      "'%s': the block map does not say where the blocks of this file begin; pack it "
-                      "anew", f->path);
-    f->whole = f->block_count == 1;
-    log_info(LOG, "the block map has no size for a block; the whole file is read; file=\"%s\"",
-             f->path);
-    return 0;
+        return;
+    f->whole = f->block_count == 1 && entry->csize <= STORED_LEN_MAX;
+    f->sequential = !f->whole;
+    log_info(LOG, "the block map does not say where the blocks of a file begin; it is decoded from its "
+             "beginning; file=\"%s\" bytes=%" PRIu64, f->path, entry->size);
 }
 
 /* --- one by one ------------------------------------------------------------------------------- */
@@ -158,7 +154,9 @@ static int join_one(const struct container_input *in, const struct blockmap *map
     int rc = check_entry(f->entry, f->path, e);
     if (!rc && f->map->block_count)
         rc = find_data(in, f, e);
-    return rc ? rc : find_blocks(map, f, e);
+    if (!rc)
+        find_blocks(map, f);
+    return rc;
 }
 
 static int compare_places(const void *a, const void *b)

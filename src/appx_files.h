@@ -22,6 +22,7 @@ struct appx_file {
     uint32_t first_block; /* of the package */
     uint32_t block_count;
     bool whole;           /* one block, although the map has no usable sizes */
+    bool sequential;      /* several, and the map does not say where they begin */
 };
 
 struct appx_files {
@@ -34,13 +35,13 @@ struct appx_files {
 /*
  * DIRECTORY and MAP are borrowed and must outlive *out. IN has local headers that are known, which are
  * preferred to what the map says of their length. ERR_CORRUPT when archive and map do not agree,
- * ERR_BAD_NAME, ERR_UNSUPPORTED for what cannot be read block by block.
+ * ERR_BAD_NAME, ERR_UNSUPPORTED for other compression than deflate.
  */
 int appx_files_join(const struct container_input *in, const struct zip_directory *directory,
                     const struct blockmap *map, struct appx_files *out, struct err *e) must_check;
 void appx_files_free(struct appx_files *f);
 
-/* Stored bytes of block I of a file. */
+/* Stored bytes of block I of a file; of a sequential one decoded bytes. */
 uint32_t appx_stored_len(const struct blockmap *map, const struct appx_file *f, uint32_t i);
 
 /* Whether PATH is the container's own and no part of the payload: manifest, block map, signature, …

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "src/appv_files.h"
-#include "src/appx_details.h"
+#include "src/appx_build.h"
 #include "src/appx_files.h"
 #include "src/appx_inner.h"
 #include "src/appx_launch.h"
@@ -21,7 +21,6 @@
 #include "src/codec.h"
 #include "src/fold.h"
 #include "src/log.h"
-#include "src/package_builder.h"
 #include "src/path_tree.h"
 #include "src/zip.h"
 
@@ -365,102 +364,10 @@ static int make_tree(struct reading *r, struct err *e)
     return rc ? rc : path_tree_order(r->tree, e);
 }
 
-/* --- building --------------------------------------------------------------------------------- */
-
-static int add_blocks(const struct reading *r, struct package_builder *b, struct err *e)
-{
-    int rc = 0;
-
-    for (uint32_t i = 0; i < r->files.count; i++) {
-        const struct appx_file *f = &r->files.files[i];
-        uint64_t at = r->base + f->entry->local + f->data_at, left = f->entry->size;
-        for (uint32_t k = 0; k < f->block_count && !rc; k++) {
-            struct block block = {
-                .offset = at,
-                .stored_len = appx_stored_len(r->map, f, k),
-                .len = (uint32_t)min_u64(left, BLOCKMAP_BLOCK_SIZE),
-                .codec = f->entry->method == ZIP_DEFLATED ? CODEC_DEFLATE : CODEC_NONE,
-            };
-            memcpy(block.hash, blockmap_hash(r->map, f->map, k), BLOCK_HASH_SIZE);
-            rc = package_builder_add_block(b, &block, e);
-            at += block.stored_len;
-            left -= block.len;
-        }
-        if (rc) {
-            err_wrap(e, "'%s'", f->path);
-            return rc;
-        }
-    }
-    return 0;
-}
-
-static int add_extents(const struct reading *r, struct package_builder *b, struct err *e)
-{
-    int rc = 0;
-
-    for (uint32_t i = 0; i < path_tree_count(r->tree) && !rc; i++) {
-        const struct path_node *n = path_tree_at(r->tree, i);
-        const struct appx_file *f = n->is_dir ? NULL : &r->files.files[n->item];
-        if (f && f->block_count)
-            rc = package_builder_add_extent(
-                b, &(struct extent){ .length = f->entry->size, .block = f->first_block }, e);
-    }
-    return rc;
-}
-
-static int add_nodes(const struct reading *r, struct package_builder *b, struct err *e)
-{
-    int rc = 0;
-
-    for (uint32_t i = 0; i < path_tree_count(r->tree) && !rc; i++) {
-        const struct path_node *n = path_tree_at(r->tree, i);
-        struct node node = { .flags = NODE_DIR, .child_count = n->child_count };
-        if (!n->is_dir) {
-            const struct appx_file *f = &r->files.files[n->item];
-            int64_t time = zip_time(f->entry->dos_time);
-            node = (struct node){ .size = f->entry->size, .modified = time, .created = time,
-                                  .extent_count = f->block_count > 0 };
-        }
-        rc = package_builder_add_node(b, &node, n->name, n->name_len,
-                                      n->short_name ? n->short_name : "", n->short_len, NULL, e);
-    }
-    return rc;
-}
-
-static int build(const struct reading *r, struct package **out, struct err *e)
-{
-    struct package_counts counts = { .nodes = path_tree_count(r->tree),
-                                     .blocks = r->files.block_count,
-                                     .launch_runs = r->launch.count };
-    struct package_builder *b;
-
-    for (uint32_t i = 0; i < counts.nodes; i++) {
-        const struct path_node *n = path_tree_at(r->tree, i);
-        counts.name_bytes += n->name_len + (size_t)n->short_len;
-        counts.extents += !n->is_dir && r->files.files[n->item].block_count;
-    }
-    int rc = package_builder_new(&counts, &b, e);
-    if (rc)
-        return rc;
-    rc = package_builder_set_info(b, &r->info, e);
-    if (!rc)
-        rc = add_blocks(r, b, e);
-    if (!rc)
-        rc = add_extents(r, b, e);
-    if (!rc)
-        rc = add_nodes(r, b, e);
-    if (!rc)
-        rc = appx_details_add(r->manifest, b, e);
-    for (uint32_t i = 0; i < r->launch.count && !rc; i++)
-        rc = package_builder_add_launch_run(b, r->launch.runs[i], e);
-    if (!rc)
-        rc = package_builder_finish(b, out, e);
-    package_builder_free(b);
-    return rc;
-}
-
 static int parse_package(struct reading *r, struct package **out, struct err *e)
 {
+    struct appx_contents contents = { .info = &r->info, .base = r->base, .files = &r->files,
+                                      .launch = &r->launch };
     uint8_t map_digest[32];
     int rc = read_map(r, map_digest, e);
 
@@ -472,7 +379,10 @@ static int parse_package(struct reading *r, struct package **out, struct err *e)
         rc = appx_files_join(r->in, &r->directory, r->map, &r->files, e);
     if (!rc)
         rc = make_tree(r, e);
-    return rc ? rc : build(r, out, e);
+    contents.map = r->map;
+    contents.tree = r->tree;
+    contents.manifest = r->manifest;
+    return rc ? rc : appx_build(&contents, out, e);
 }
 
 static int appx_parse(const struct container_input *in, struct package **out, struct err *e)

@@ -9,6 +9,8 @@ libsft_a_SOURCES = \
 	src/appv_files.h \
 	src/appx_blockmap.c \
 	src/appx_blockmap.h \
+	src/appx_build.c \
+	src/appx_build.h \
 	src/appx_bundle.c \
 	src/appx_bundle.h \
 	src/appx_details.c \

@@ -31,6 +31,7 @@ void package_free(struct package *p)
     free(p->extents);
     free(p->positions);
     free(p->blocks);
+    free(p->streams);
     free(p->block_files);
     free(p->block_start);
     free(p->file_ids);
@@ -307,6 +308,12 @@ int package_decode_block(const struct package *p, uint32_t index, const uint8_t 
         return decode_and_check(p, index, stored, ctx, out, e);
     int rc = check_stored(p, index, stored, ctx, e);
     return rc ? rc : decode(p, index, stored, ctx, out, e);
+}
+
+const struct package_stream *package_streams(const struct package *p, size_t *count)
+{
+    *count = p->stream_count;
+    return p->streams;
 }
 
 const uint8_t *package_dictionary(const struct package *p, size_t *len)

@@ -78,6 +78,21 @@ struct block {
 
 #define STORED_LEN_MAX (2 * BLOCK_SIZE_MAX)
 
+/*
+ * A stretch of the container that has to be decoded from its beginning, because nobody knows where in it
+ * blocks begin. What it decodes to is addressed as if it lay in the container, from BEGIN on, far behind
+ * its real end; blocks there are stored as they are (CODEC_NONE). No read can span two streams.
+ */
+struct package_stream {
+    uint64_t begin;  /* PACKAGE_STREAM_BASE or more */
+    uint64_t len;    /* decoded bytes, at least 1 */
+    uint64_t offset; /* of the stored bytes, raw deflate, in the container */
+    uint64_t stored_len;
+};
+
+#define PACKAGE_STREAM_BASE (UINT64_C(1) << 62)
+#define PACKAGE_STREAM_GAP  (UINT64_C(1) << 24) /* at least so far apart */
+
 /* What the hash of a block covers. */
 enum block_hash {
     BLOCK_HASH_STORED,  /* SHA-256 of the stored form */
@@ -183,6 +198,9 @@ void package_block_part(const struct package *p, uint32_t file, uint64_t off, ui
                         uint64_t *len);
 
 const struct block *package_block(const struct package *p, uint32_t index);
+
+/* In the order of BEGIN; *COUNT may be 0. */
+const struct package_stream *package_streams(const struct package *p, size_t *count);
 
 /* Dictionary of the package's zstd blocks as stored, or NULL. A newer version keeps it, as it keeps
  * blocks. */

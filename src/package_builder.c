@@ -11,6 +11,7 @@
 
 #include "src/package_builder.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -217,6 +218,53 @@ static int check_room(const struct package_builder *b, uint32_t have, uint32_t a
     return 0;
 }
 
+/* Makes room for one more. */
+static int grow_streams(struct package *p, struct err *e)
+{
+    size_t n = p->stream_count;
+
+    if (n & (n - 1))
+        return 0;
+    struct package_stream *grown = realloc(p->streams, (n ? 2 * n : 1) * sizeof *grown);
+    if (!grown)
+        return err_nomem(e);
+    p->streams = grown;
+    return 0;
+}
+
+int package_builder_add_stream(struct package_builder *b, uint64_t offset, uint64_t len, uint64_t decoded,
+                               uint64_t *begin, struct err *e)
+{
+    struct package *p = b->p;
+    const struct package_stream *last = p->stream_count ? &p->streams[p->stream_count - 1] : NULL;
+    uint64_t end, next = PACKAGE_STREAM_BASE;
+
+    if (add_overflows(offset, len, &end) || end > p->info.container_bytes || !decoded ||
+        decoded > codec_inflate_max(len))
+        return err_set(e, ERR_CORRUPT, "%" PRIu64 " bytes at %" PRIu64 " cannot decode to %" PRIu64, len,
+                       offset, decoded);
+    if (last)
+        next = (last->begin + last->len + 2 * PACKAGE_STREAM_GAP) & ~(PACKAGE_STREAM_GAP - 1);
+    if (decoded > INT64_MAX - next)
+        return err_set(e, ERR_LIMIT, "the package is too large");
+    int rc = grow_streams(p, e);
+    if (rc)
+        return rc;
+    p->streams[p->stream_count++] =
+        (struct package_stream){ .begin = next, .len = decoded, .offset = offset, .stored_len = len };
+    *begin = next;
+    return 0;
+}
+
+/* Blocks of a stream are added right behind it. */
+static bool is_in_stream(const struct package *p, const struct block *block)
+{
+    const struct package_stream *last = p->stream_count ? &p->streams[p->stream_count - 1] : NULL;
+
+    return last && block->codec == CODEC_NONE && block->offset >= last->begin &&
+           block->stored_len <= last->len && block->offset - last->begin <= last->len - block->stored_len;
+}
+
 int package_builder_add_block(struct package_builder *b, const struct block *block, struct err *e)
 {
     struct package_info *info = &b->p->info;
@@ -237,7 +285,8 @@ int package_builder_add_block(struct package_builder *b, const struct block *blo
         return err_set(e, ERR_LIMIT, "block %u: stored length %u; %u is the limit", n,
                        block->stored_len, STORED_LEN_MAX);
     if (block->offset < info->metadata_bytes ||
-        add_overflows(block->offset, block->stored_len, &end) || end > info->container_bytes)
+        add_overflows(block->offset, block->stored_len, &end) ||
+        (end > info->container_bytes && !is_in_stream(b->p, block)))
         return err_set(e, ERR_CORRUPT,
                        "block %u: %u bytes at offset %llu are outside the package's data", n,
                        block->stored_len, (unsigned long long)block->offset);

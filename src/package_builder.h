@@ -25,8 +25,8 @@
  *   directories without size, security descriptor 0 to sds (ERR_CORRUPT); file and file id agree
  *   (ERR_INVALID). Any times.
  *   Blocks. 1 to block size decoded bytes, stored length not 0 and for CODEC_NONE the decoded one,
- *   stored bytes in [metadata_bytes, container_bytes) and no byte in two blocks, in any order
- *   (ERR_CORRUPT); known codec (ERR_UNSUPPORTED); stored length up to STORED_LEN_MAX (ERR_LIMIT).
+ *   stored bytes in [metadata_bytes, container_bytes) or in a stream, and no byte in two blocks, in any
+ *   order (ERR_CORRUPT); known codec (ERR_UNSUPPORTED); stored length up to STORED_LEN_MAX (ERR_LIMIT).
  *   Extents (ERR_BAD_EXTENT). Not empty; inside the decoded bytes of existing blocks, of which all
  *   but the last have the full block size; used by the files in order, each exactly once; those of
  *   a file as long as the file together, none for an empty one. Two extents that lie inside one
@@ -67,6 +67,11 @@ int package_builder_set_info(struct package_builder *b, const struct package_inf
 /* Whether TEXT can stand in the header: up to 255 bytes of valid UTF-8 without control characters.
  * NULL is an empty text. WHAT names it in the message. Fails with ERR_BAD_NAME. */
 int package_text_check(const char *text, const char *what, struct err *e) must_check;
+
+/* A stretch of LEN stored bytes at OFFSET that decodes to DECODED bytes. Its blocks can be added then, from
+ * *begin on. ERR_CORRUPT when it lies outside the container or claims more than deflate can give. */
+int package_builder_add_stream(struct package_builder *b, uint64_t offset, uint64_t len, uint64_t decoded,
+                               uint64_t *begin, struct err *e) must_check;
 
 int package_builder_add_block(struct package_builder *b, const struct block *block, struct err *e)
     must_check;

@@ -55,6 +55,8 @@ struct package {
     uint64_t *positions; /* of the first POSITION_COUNT extents */
     uint32_t position_count;
     struct block *blocks;
+    struct package_stream *streams; /* room grows at powers of two */
+    size_t stream_count;
     uint32_t *block_files;  /* nodes by block and position in it */
     uint32_t *block_start;  /* where a block's files begin in it; block_count + 1 entries */
 

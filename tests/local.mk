@@ -120,6 +120,7 @@ unit_tests = \
 	tests/test-href \
 	tests/test-http-reply \
 	tests/test-http-url \
+	tests/test-inflater \
 	tests/test-ico \
 	tests/test-json \
 	tests/test-launch-list \
@@ -158,6 +159,7 @@ unit_tests = \
 	tests/test-short-name \
 	tests/test-sigv4 \
 	tests/test-source-file \
+	tests/test-source-streams \
 	tests/test-subcommand \
 	tests/test-thread \
 	tests/test-timers \
@@ -637,6 +639,14 @@ tests_test_samples_SOURCES = tests/test-samples.c tests/unit.h
 tests_test_source_file_CPPFLAGS = $(unit_cppflags)
 tests_test_source_file_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
 tests_test_source_file_SOURCES = tests/test-source-file.c tests/unit.h
+
+tests_test_source_streams_CPPFLAGS = $(unit_cppflags)
+tests_test_source_streams_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_source_streams_SOURCES = tests/test-source-streams.c tests/stream_fixture.h tests/unit.h
+
+tests_test_inflater_CPPFLAGS = $(unit_cppflags)
+tests_test_inflater_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)
+tests_test_inflater_SOURCES = tests/test-inflater.c tests/stream_fixture.h tests/unit.h
 
 tests_test_http_reply_CPPFLAGS = $(unit_cppflags)
 tests_test_http_reply_LDADD = $(CUNIT_LIBS) $(LIBSFTFETCH) $(LIBSFT)

@@ -3,14 +3,17 @@
 """Writes packages as makeappx and the App-V sequencer do, and such as they should not, for tests.
 
     make-appx.py DIR OUT [--appv] [--hash sha256|sha384|sha512] [--utf16 | --utf16-bom] [--store]
-                 [--zip32] [--no-sizes] [--short-descriptors] [--extra N] [--prefix N] [--comment N]
+                 [--zip32] [--no-sizes | --wrong-sizes] [--continuous] [--short-descriptors] [--extra N]
+                 [--prefix N] [--comment N]
                  [--wrong PATH] [--stream-map PATH[:FIRST:COUNT],...] [--short NAME=SHORT,...]
                  [--name NAME] [--publisher DN] [--version V] [--executable PATH]
 
     make-appx.py --bundle OUT ARCH=PACKAGE...
 
 DIR is the payload (for --appv what is below Root/). --wrong: the block map has another hash for this
-file's first block. --no-sizes: the block map does not say how long compressed blocks are.
+file's first block. --no-sizes: the block map does not say how long compressed blocks are; --wrong-sizes:
+it says so, but of other blocks. --continuous: files are compressed as a whole, as ordinary ZIP programs do,
+and the map has no sizes.
 """
 import argparse
 import base64
@@ -35,12 +38,15 @@ def encode(path):
     return b''.join(bytes([c]) if c in PLAIN else b'%%%02X' % c for c in path.encode())
 
 
-def deflate(data, end):
+def deflate(data, continuous):
     """The blocks of DATA, each flushed, and the end mark."""
+    if continuous:
+        c = zlib.compressobj(6, zlib.DEFLATED, -15)
+        return [c.compress(data) + c.flush(zlib.Z_FINISH)] * -(-len(data) // BLOCK), None
     c = zlib.compressobj(6, zlib.DEFLATED, -15)
     blocks = [c.compress(data[i:i + BLOCK]) + c.flush(zlib.Z_FULL_FLUSH)
               for i in range(0, len(data), BLOCK)]
-    return blocks, c.flush(zlib.Z_FINISH) if end else b''
+    return blocks, c.flush(zlib.Z_FINISH)
 
 
 class Writer:
@@ -57,8 +63,8 @@ class Writer:
         if store:
             blocks, end = [data[i:i + BLOCK] for i in range(0, len(data), BLOCK)], b''
         else:
-            blocks, end = deflate(data, True)
-        stored = b''.join(blocks) + end
+            blocks, end = deflate(data, o.continuous)
+        stored = b''.join(blocks) + end if end is not None else b''.join(blocks[:1]) or b'\3\0'
         wide = not o.zip32
         crc = zlib.crc32(data)
         extra = b'\xfe\xca' + struct.pack('<H', o.extra - 4) + bytes(o.extra - 4) if o.extra else b''
@@ -75,7 +81,7 @@ class Writer:
             len(entry_extra), 0, 0, 0, 0, some if wide else local) + name + entry_extra)
         if mapped:
             self.files.append((path, data, 30 + len(name) + len(extra),
-                               [] if store else [len(b) for b in blocks]))
+                               [] if store or o.continuous else [len(b) for b in blocks]))
 
     def block_map(self):
         o = self.o
@@ -89,7 +95,8 @@ class Writer:
                 digest = hashlib.new(o.hash, data[k:k + BLOCK]).digest()
                 if k == 0 and path == o.wrong:
                     digest = digest[1:] + digest[:1]
-                size = ' Size="%d"' % sizes[k // BLOCK] if sizes and not o.no_sizes else ''
+                size = sizes[k // BLOCK] + o.wrong_sizes if sizes and not o.no_sizes else None
+                size = ' Size="%d"' % size if size is not None else ''
                 text += '<Block Hash="%s"%s/>' % (base64.b64encode(digest).decode(), size)
             text += '</File>'
         text += '</BlockMap>'
@@ -173,7 +180,8 @@ def stream_map(o):
 
 def bundle(out, packages):
     o = argparse.Namespace(zip32=True, extra=0, prefix=0, comment=0, short_descriptors=False,
-                           hash='sha256', utf16=False, utf16_bom=False, wrong=None, no_sizes=False)
+                           hash='sha256', utf16=False, utf16_bom=False, wrong=None, no_sizes=False, wrong_sizes=False,
+                           continuous=False)
     text = ('<?xml version="1.0" encoding="UTF-8"?><Bundle xmlns="http://schemas.microsoft.com/appx/'
             '2013/bundle" SchemaVersion="1.0"><Identity Name="Try" Publisher="CN=Sample" '
             'Version="1.0.0.0"/><Packages>')
@@ -200,7 +208,8 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument('dir')
     p.add_argument('out')
-    for flag in ('appv', 'utf16', 'utf16-bom', 'store', 'zip32', 'no-sizes', 'short-descriptors'):
+    for flag in ('appv', 'utf16', 'utf16-bom', 'store', 'zip32', 'no-sizes', 'wrong-sizes', 'continuous',
+                 'short-descriptors'):
         p.add_argument('--' + flag, action='store_true')
     for number in ('extra', 'prefix', 'comment'):
         p.add_argument('--' + number, type=int, default=0)

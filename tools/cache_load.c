@@ -9,6 +9,7 @@
 #include "fetch/cache_dsft.h"
 #include "fetch/metadata.h"
 #include "fetch/open.h"
+#include "fetch/source_streams.h"
 #include "tools/cache_common.h"
 #include "tools/target.h"
 #include "tools/text.h"
@@ -92,6 +93,8 @@ static int open_package(struct cache_run *r, const char *location, struct contai
         return rc;
     rc = package_read(r->in.source, &r->in.connection.container, metadata_keep, m, &r->in.package, e);
     source_drop_head(r->in.source);
+    if (!rc)
+        rc = source_streams_add(r->in.package, &r->in.source, e);
     if (rc)
         err_wrap(e, "%s", source_name(r->in.source));
     return rc;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "fetch/delivery.h"
+#include "fetch/source_streams.h"
 #include "src/launch_list.h"
 #include "src/log.h"
 #include "tools/mount_overlay.h"
@@ -206,7 +207,7 @@ enum exitcode mount_serve(struct mount_setup *s, struct daemon *d, const char *l
         s->mount.mountpoint = w.mountpoint;
         s->mount.fsname = w.fsname;
         s->mount.fuse_options = s->fuse_options;
-        s->mount.source = w.delivery.source;
+        s->mount.source = source_streams_below(w.delivery.source);
         s->mount.cache = w.delivery.cache;
         s->mount.loader = w.delivery.loader;
         rc = mount_run(w.delivery.package, w.delivery.engine, &s->mount, ready, &w, &e);

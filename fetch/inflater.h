@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Random access to deflate streams whose blocks nobody knows the places of (struct package_stream). Decoding
+ * goes from the beginning; what has been gone through is remembered at points, so that going back costs a
+ * stretch of at most a 64th of the stream or 1 MiB, whichever is more. Memory: up to 128 points of 43 KiB,
+ * and 4 readers in order with 300 KiB each. Single-threaded.
+ */
+#ifndef FETCH_INFLATER_H
+#define FETCH_INFLATER_H
+
+#include <stdint.h>
+
+#include "src/compiler.h"
+#include "src/err.h"
+#include "src/package.h"
+
+struct inflater;
+
+/* Reads LEN bytes at OFFSET of the container. */
+typedef int (*inflater_input_fn)(void *arg, uint64_t offset, uint8_t *buf, size_t len, struct err *e);
+
+/* STREAMS are copied. 0 or -ENOMEM. */
+int inflater_new(const struct package_stream *streams, size_t count, inflater_input_fn input, void *arg,
+                 struct inflater **out) must_check;
+void inflater_free(struct inflater *d); /* NULL is fine */
+
+/*
+ * Bytes [at, at + len) of a stream, AT as in struct package_stream. ERR_INVALID when they are not all in
+ * one; ERR_CORRUPT for invalid data; the errors of INPUT. After an error what was remembered of the
+ * place is forgotten.
+ */
+int inflater_read(struct inflater *d, uint64_t at, uint8_t *buf, size_t len, struct err *e) must_check;
+
+/* Forgets all that was remembered of the stream that AT is in: its bytes may come from elsewhere now. */
+void inflater_forget(struct inflater *d, uint64_t at);
+
+#endif
