@@ -10,6 +10,7 @@
 #include "fetch/metadata.h"
 #include "fetch/open.h"
 #include "fetch/origin.h"
+#include "fetch/place.h"
 #include "fetch/source_streams.h"
 #include "src/container.h"
 #include "src/log.h"
@@ -143,8 +144,9 @@ static int open_offline(const struct delivery_options *o, struct delivery *d, st
     return rc;
 }
 
+/* *elsewhere: see package_read(); then D has no package. */
 static int open_online(const struct delivery_options *o, struct delivery *d, struct cached *cached,
-                       struct container_input *metadata, struct err *e)
+                       struct container_input *metadata, char **elsewhere, struct err *e)
 {
     int rc = ask(o, cached, &d->source, e);
 
@@ -159,7 +161,7 @@ static int open_online(const struct delivery_options *o, struct delivery *d, str
         d->package = steal_ptr(&cached->package);
     else
         rc = package_read(d->source, o->connection ? &o->connection->container : NULL, metadata_keep,
-                          metadata, &d->package, e);
+                          metadata, &d->package, elsewhere, e);
     if (rc)
         err_wrap(e, "%s", source_name(d->source));
     source_drop_head(d->source);
@@ -195,10 +197,62 @@ static int open_cache_dir(const struct delivery_options *o, struct delivery *d, 
     return 0;
 }
 
-int delivery_open(const struct delivery_options *o, struct delivery *d, struct err *e)
+/* Opens what the locations themselves lead to. *elsewhere: the name of what is meant instead (owned), and then
+ * D has nothing but its cache directory. */
+static int open_locations(const struct delivery_options *o, struct delivery *d, char **elsewhere, struct err *e)
 {
     struct cached cached = { .package = NULL };
     struct container_input metadata = { .count = 0 };
+    int rc = 0;
+
+    if (d->cache_dir)
+        find_cached(d->cache_dir, o, &cached);
+    rc = o->offline ? open_offline(o, d, &cached, e)
+                    : open_online(o, d, &cached, &metadata, elsewhere, e);
+    if (!rc && d->package && d->cache_dir)
+        open_cache(o, d, &metadata);
+    if (!rc && !d->package) {
+        source_close(d->source);
+        d->source = NULL;
+    }
+    package_free(cached.package);
+    container_input_clear(&metadata);
+    return rc;
+}
+
+static void free_locations(char **locations, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(locations[i]);
+    free(locations);
+}
+
+/* The same for the object NAME beside each of the locations. */
+static int open_beside(const struct delivery_options *o, struct delivery *d, const char *name, struct err *e)
+{
+    struct delivery_options beside = *o;
+    char **locations = calloc(o->location_count, sizeof *locations);
+    int rc = locations ? 0 : err_nomem(e);
+
+    log_info(LOG, "the bundle leads to a package beside it; file=\"%s\"", name);
+    for (size_t i = 0; i < o->location_count && !rc; i++)
+        if (!(locations[i] = place_beside(o->locations[i], name)))
+            rc = err_nomem(e);
+    beside.locations = (const char *const *)locations;
+    if (!rc)
+        rc = open_locations(&beside, d, NULL, e);
+    for (size_t i = 0; d->cache && i < o->location_count && !rc; i++) /* offline only these are known */
+        if (cache_remember(d->cache, o->locations[i], e))
+            log_warning(LOG, "the bundle is not known offline: %s; error=%s", e->text,
+                        err_kind_name(e->kind));
+    if (locations)
+        free_locations(locations, o->location_count);
+    return rc;
+}
+
+int delivery_open(const struct delivery_options *o, struct delivery *d, struct err *e)
+{
+    auto_free char *elsewhere = NULL;
     struct err own = { 0 };
     int rc = 0;
 
@@ -207,15 +261,10 @@ int delivery_open(const struct delivery_options *o, struct delivery *d, struct e
         return package_open(o->locations[0], o->connection, &d->source, &d->package, e);
     if (!o->no_cache)
         rc = open_cache_dir(o, d, &own);
-    if (!rc && d->cache_dir)
-        find_cached(d->cache_dir, o, &cached);
     if (!rc)
-        rc = o->offline ? open_offline(o, d, &cached, &own)
-                        : open_online(o, d, &cached, &metadata, &own);
-    if (!rc && d->cache_dir)
-        open_cache(o, d, &metadata);
-    package_free(cached.package);
-    container_input_clear(&metadata);
+        rc = open_locations(o, d, &elsewhere, &own);
+    if (!rc && elsewhere)
+        rc = open_beside(o, d, elsewhere, &own);
     if (!rc)
         rc = source_streams_add(d->package, &d->source, &own);
     if (rc && e)

@@ -4,8 +4,13 @@
 
 #include "fetch/open.h"
 
+#include <string.h>
+
+#include "fetch/metadata.h"
+#include "fetch/place.h"
 #include "fetch/source_streams.h"
 #include "src/container.h"
+#include "src/log.h"
 
 /* What reading a package needs beside the source. */
 struct reading {
@@ -33,45 +38,83 @@ static int feed(const struct reading *r, struct byte_range want, struct err *e)
     return rc || !r->sink ? rc : r->sink(r->arg, want.offset, bytes, want.length, e);
 }
 
+static int feed_all(const struct reading *r, struct err *e)
+{
+    struct byte_range want;
+    int rc;
+
+    while ((rc = container_reader_next(r->reader, &want, e)) == 1)
+        if ((rc = feed(r, want, e)))
+            return rc;
+    return rc;
+}
+
 int package_read(struct source *s, const struct container_options *co, package_bytes_fn sink,
-                 void *arg, struct package **out, struct err *e)
+                 void *arg, struct package **out, char **elsewhere, struct err *e)
 {
     struct reading r = { .source = s, .sink = sink, .arg = arg };
-    struct byte_range want;
     int rc = container_reader_new(source_size(s), &r.reader, e);
 
+    *out = NULL;
+    if (elsewhere)
+        *elsewhere = NULL;
     if (rc)
         return rc;
     if (co)
         container_reader_set_options(r.reader, co);
-    while ((rc = container_reader_next(r.reader, &want, e)) > 0) {
-        rc = feed(&r, want, e);
-        if (rc)
-            break;
-    }
+    rc = feed_all(&r, e);
+    const char *name = container_reader_elsewhere(r.reader);
     if (!rc)
         *out = container_reader_take(r.reader);
+    else if (rc > 0 && !elsewhere)
+        rc = err_set(e, ERR_UNSUPPORTED, "the package is in another file: '%s'", name);
+    else if (rc > 0)
+        rc = (*elsewhere = strdup(name)) ? 0 : err_nomem(e);
     container_reader_free(r.reader);
     return rc;
 }
 
-int package_open(const char *location, const struct source_options *o, struct source **source,
-                 struct package **package, struct err *e)
+/* Opens what is at LOCATION itself. *elsewhere as package_read(), and then no source. */
+static int open_one(const char *location, const struct source_options *o, struct container_input *kept,
+                    char **elsewhere, struct source **source, struct package **package, struct err *e)
 {
     struct source *s;
     int rc = source_open(location, o, CONTAINER_HEAD_BYTES, &s, e);
 
     if (rc)
         return rc;
-    rc = package_read(s, o ? &o->container : NULL, NULL, NULL, package, e);
+    rc = package_read(s, o ? &o->container : NULL, kept ? metadata_keep : NULL, kept, package, elsewhere, e);
     source_drop_head(s);
-    if (!rc && (rc = source_streams_add(*package, &s, e)))
+    if (!rc && *package && (rc = source_streams_add(*package, &s, e)))
         package_free(steal_ptr(package));
-    if (rc) {
+    if (rc)
         err_wrap(e, "%s", source_name(s));
+    if (*package)
+        *source = s;
+    else
         source_close(s);
+    return rc;
+}
+
+int package_open_kept(const char *location, const struct source_options *o, struct container_input *kept,
+                      struct source **source, struct package **package, struct err *e)
+{
+    auto_free char *name = NULL, *beside = NULL;
+    int rc = open_one(location, o, kept, &name, source, package, e);
+
+    if (rc || !name)
         return rc;
-    }
-    *source = s;
-    return 0;
+    beside = place_beside(location, name);
+    if (!beside)
+        return err_nomem(e);
+    log_info("open", "the bundle leads to a package beside it; file=\"%s\"", name);
+    if (kept)
+        container_input_clear(kept);
+    return open_one(beside, o, kept, NULL, source, package, e);
+}
+
+int package_open(const char *location, const struct source_options *o, struct source **source,
+                 struct package **package, struct err *e)
+{
+    return package_open_kept(location, o, NULL, source, package, e);
 }

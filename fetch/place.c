@@ -5,8 +5,11 @@
 #include "fetch/place.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "src/opc_name.h"
 
 static bool is_alpha(char c)
 {
@@ -158,4 +161,25 @@ bool place_decode(char *text)
     }
     *to = '\0';
     return true;
+}
+
+char *place_beside(const char *location, const char *name)
+{
+    size_t scheme = place_scheme_len(location), len = strlen(name);
+    size_t end = scheme ? strcspn(location, "?#") : strlen(location), dir = end;
+    const char *query = location + end;
+    auto_free char *encoded = malloc(3 * len + 1);
+    char *out;
+
+    if (!encoded)
+        return NULL;
+    (void)opc_name_encode(name, len, encoded);
+    while (dir && !place_is_separator(location[dir - 1]))
+        dir--;
+    bool no_path = scheme && dir <= scheme + 3; /* http://host */
+    if (asprintf(&out, "%.*s%s%s%.*s", (int)(no_path ? end : dir), location,
+                 no_path ? "/" : dir ? "" : "./", scheme ? encoded : name,
+                 (int)(*query == '?' ? strcspn(query, "#") : 0), query) < 0)
+        return NULL;
+    return out;
 }

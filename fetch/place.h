@@ -42,6 +42,10 @@ void place_parse(const char *text, bool is_root, struct place *out);
 /* Length of the scheme, 0 if TEXT has none. A drive letter is none. */
 size_t place_scheme_len(const char *text);
 
+/* The location of NAME (relative, '/' between components, nothing encoded) in the directory that LOCATION is
+ * in; a URL keeps its query, which may be what opens the door there. Caller frees; NULL without memory. */
+char *place_beside(const char *location, const char *name);
+
 /* Replaces %XX in place; false if that would make a NUL. */
 bool place_decode(char *text);
 

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "src/appx_bundle.h"
 #include "src/appx_files.h"
 #include "src/appx_launch.h"
 #include "src/appx_manifest.h"
@@ -21,6 +22,7 @@ struct appx_contents {
     const struct appx_files *files;
     const struct path_tree *tree; /* ordered; items are files */
     const struct appx_manifest *manifest;
+    const struct appx_bundle *bundle; /* that the package is in, or NULL */
     const struct launch_runs *launch;
 };
 

@@ -109,7 +109,22 @@ static void add_dependencies(struct adding *a, const struct appx_manifest *m)
     }
 }
 
-int appx_details_add(const struct appx_manifest *m, struct package_builder *b, struct err *e)
+/* What the bundle has to offer, by the words that choose it. */
+static void add_bundle(struct adding *a, const struct appx_bundle *bundle)
+{
+    for (size_t i = 0; bundle && i < bundle->package_count; i++) {
+        const struct appx_bundle_package *p = &bundle->packages[i];
+        begin(a, "bundle_packages", i);
+        add(a, "file", p->file_name);
+        add(a, "type", p->type);
+        add(a, "version", p->version);
+        add(a, "architecture", p->architecture);
+        add(a, "resource_id", p->resource_id);
+    }
+}
+
+int appx_details_add(const struct appx_manifest *m, const struct appx_bundle *bundle,
+                     struct package_builder *b, struct err *e)
 {
     struct adding a = { .b = b, .e = e };
 
@@ -120,5 +135,6 @@ int appx_details_add(const struct appx_manifest *m, struct package_builder *b, s
     add_associations(&a, "commands", m->commands, m->command_count);
     add_capabilities(&a, m);
     add_dependencies(&a, m);
+    add_bundle(&a, bundle);
     return a.rc;
 }

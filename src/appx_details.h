@@ -4,13 +4,14 @@
 #define SRC_APPX_DETAILS_H
 
 #include "src/appv_files.h"
+#include "src/appx_bundle.h"
 #include "src/appx_manifest.h"
 #include "src/compiler.h"
 #include "src/err.h"
 #include "src/package_builder.h"
 
-/* Adds what the manifest says to the package that B builds. */
-int appx_details_add(const struct appx_manifest *m, struct package_builder *b, struct err *e)
-    must_check;
+/* Adds what the manifest says, and the bundle that the package is in (or NULL), to the package that B builds. */
+int appx_details_add(const struct appx_manifest *m, const struct appx_bundle *bundle,
+                     struct package_builder *b, struct err *e) must_check;
 
 #endif

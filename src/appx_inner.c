@@ -9,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "src/appx_bundle.h"
 #include "src/opc_name.h"
 
 /* What this machine runs, best first. */
@@ -33,28 +32,41 @@ static const struct appx_bundle_package *find_arch(const struct appx_bundle *b, 
     return NULL;
 }
 
-static int refuse(const struct appx_bundle *b, const char *arch, struct err *e)
+static const struct appx_bundle_package *find_resource(const struct appx_bundle *b, const char *id)
+{
+    for (size_t i = 0; i < b->package_count; i++)
+        if (!b->packages[i].is_application && !strcasecmp(b->packages[i].resource_id, id))
+            return &b->packages[i];
+    return NULL;
+}
+
+static int refuse(const struct appx_bundle *b, bool application, const char *wanted, struct err *e)
 {
     char have[200] = "";
     size_t n = 0;
 
     for (size_t i = 0; i < b->package_count && n < sizeof have; i++)
-        if (b->packages[i].is_application)
+        if (b->packages[i].is_application == application)
             n += (size_t)snprintf(have + n, sizeof have - n, "%s%s", n ? ", " : "",
-                                  b->packages[i].architecture);
-    return err_set(e, ERR_NOT_FOUND, "the bundle has no application for %s; it has: %s",
-                   arch ? arch : native[0], n ? have : "none");
+                                  application ? b->packages[i].architecture
+                                              : b->packages[i].resource_id);
+    return err_set(e, ERR_NOT_FOUND, "the bundle has no %s %s; it has: %s",
+                   application ? "application for" : "resource package", wanted, n ? have : "none");
 }
 
-static int choose(const struct appx_bundle *b, const char *arch,
+static int choose(const struct appx_bundle *b, const struct container_options *o,
                   const struct appx_bundle_package **out, struct err *e)
 {
-    *out = arch ? find_arch(b, arch) : NULL;
-    if (arch && !*out)
+    *out = NULL;
+    if (o->resource) {
+        *out = find_resource(b, o->resource);
+        return *out ? 0 : refuse(b, false, o->resource, e);
+    }
+    if (o->arch && !(*out = find_arch(b, o->arch)))
         *out = find_arch(b, "neutral");
-    for (size_t i = 0; !arch && !*out && i < ARRAY_LEN(native); i++)
+    for (size_t i = 0; !o->arch && !*out && i < ARRAY_LEN(native); i++)
         *out = find_arch(b, native[i]);
-    return *out ? 0 : refuse(b, arch, e);
+    return *out ? 0 : refuse(b, true, o->arch ? o->arch : native[0], e);
 }
 
 static const struct zip_entry *find_entry(const struct zip_directory *d, const char *name)
@@ -72,16 +84,11 @@ static const struct zip_entry *find_entry(const struct zip_directory *d, const c
     return NULL;
 }
 
-/* Where the archive says that it is, too. */
-static int locate(const struct zip_directory *d, const struct appx_bundle_package *p,
-                  struct byte_range *out, struct err *e)
+/* Whether the archive says so, too. */
+static int check_place(const struct zip_directory *d, const struct appx_bundle_package *p, struct err *e)
 {
     const struct zip_entry *entry = find_entry(d, p->file_name);
 
-    if (!entry && !p->offset)
-        return err_set(e, ERR_UNSUPPORTED,
-                       "the bundle only names its packages, which lie beside it: mount '%s'",
-                       p->file_name);
     if (!entry)
         return err_set(e, ERR_CORRUPT, "'%s' is not in the bundle", p->file_name);
     if (entry->method != ZIP_STORED)
@@ -93,35 +100,28 @@ static int locate(const struct zip_directory *d, const struct appx_bundle_packag
         return err_at(e, ERR_CORRUPT, NULL, entry->local,
                       "'%s' is not where the bundle's manifest says (%" PRIu64 " bytes at %" PRIu64 ")",
                       p->file_name, p->size, p->offset);
-    *out = (struct byte_range){ p->offset, p->size };
     return 0;
 }
 
 int appx_inner_find(const struct container_input *in, const struct zip_directory *d,
-                    const struct appx_parts *parts, struct byte_range *out, struct err *e)
+                    const struct appx_bundle *bundle, const struct appx_bundle_package **out,
+                    struct err *e)
 {
-    const struct appx_bundle_package *p;
-    struct appx_bundle *bundle;
-    auto_free uint8_t *bytes = NULL;
-    size_t len;
-    int rc = appx_part_read(in, parts, APPX_BUNDLE_MANIFEST, &bytes, &len, e);
+    int rc = 0;
 
-    if (rc)
-        return rc;
-    rc = appx_bundle_read(bytes, len, &bundle, e);
-    if (rc) {
-        err_wrap(e, "%s", appx_part_name(APPX_BUNDLE_MANIFEST));
-        return rc;
-    }
     for (size_t i = 0; i < bundle->package_count && !rc; i++) /* a bundle is whole, or it is not */
         if (bundle->packages[i].offset)
-            rc = locate(d, &bundle->packages[i], out, e);
+            rc = check_place(d, &bundle->packages[i], e);
     if (!rc)
-        rc = choose(bundle, in->options.arch, &p, e);
-    if (!rc)
-        rc = locate(d, p, out, e);
-    appx_bundle_free(bundle);
-    return rc;
+        rc = choose(bundle, &in->options, out, e);
+    if (rc)
+        return rc;
+    if ((*out)->offset)
+        return 0;
+    return find_entry(d, (*out)->file_name)
+               ? err_set(e, ERR_CORRUPT, "the bundle's manifest does not say where '%s' is",
+                         (*out)->file_name)
+               : CONTAINER_ELSEWHERE;
 }
 
 struct container_input appx_inner_view(const struct container_input *in, struct byte_range range)

@@ -32,6 +32,8 @@ struct reading {
     struct zip_directory directory;
     struct appx_parts parts;
     struct blockmap *map;
+    struct appx_bundle *bundle; /* that the package is in, or NULL */
+    char *elsewhere;            /* the name of what is meant instead, or NULL */
     struct appx_manifest *manifest;
     struct appx_files files;
     struct appv_metadata *names; /* of App-V packages, if they have it */
@@ -47,6 +49,8 @@ static void reading_clear(struct reading *r)
     path_tree_free(r->tree);
     appv_metadata_free(r->names);
     appx_manifest_free(r->manifest);
+    appx_bundle_free(r->bundle);
+    free(r->elsewhere);
     appx_files_free(&r->files);
     blockmap_free(r->map);
     zip_directory_free(&r->directory);
@@ -90,26 +94,46 @@ static int open_archive(struct reading *r, struct byte_range *want, struct err *
     return appx_parts_need(r->in, &r->parts, want, e);
 }
 
-/* Goes from a bundle to the package in it that is meant. */
+static int wrapped(int rc, enum appx_part part, struct err *e)
+{
+    if (rc)
+        err_wrap(e, "%s", appx_part_name(part));
+    return rc;
+}
+
+static int read_bundle(struct reading *r, struct err *e)
+{
+    auto_free uint8_t *bytes = NULL;
+    size_t len;
+    int rc = appx_part_read(r->in, &r->parts, APPX_BUNDLE_MANIFEST, &bytes, &len, e);
+
+    return rc ? rc : wrapped(appx_bundle_read(bytes, len, &r->bundle, e), APPX_BUNDLE_MANIFEST, e);
+}
+
+/* Goes from a bundle to the package in it that is meant, or finds out that it is not in it. */
 static int open_inner(struct reading *r, struct byte_range *want, struct err *e)
 {
-    struct byte_range inner;
-    int rc = appx_inner_find(r->in, &r->directory, &r->parts, &inner, e);
+    const struct appx_bundle_package *p;
+    int rc = read_bundle(r, e);
 
+    if (!rc)
+        rc = appx_inner_find(r->in, &r->directory, r->bundle, &p, e);
+    if (rc == CONTAINER_ELSEWHERE && !(r->elsewhere = strdup(p->file_name)))
+        rc = err_nomem(e);
     if (rc)
         return rc;
-    r->view = appx_inner_view(r->in, inner);
+    r->view = appx_inner_view(r->in, (struct byte_range){ p->offset, p->size });
     r->in = &r->view;
-    r->base = inner.offset;
+    r->base = p->offset;
     zip_directory_free(&r->directory);
     rc = open_archive(r, want, e);
     if (rc > 0)
-        want->offset += inner.offset;
+        want->offset += r->base;
     return rc;
 }
 
 /* Finds the package in the object that R->in is, and all that has to be read of it. 1: *want is needed
- * first. R is to be cleared in any case. */
+ * first. CONTAINER_ELSEWHERE: it is R->elsewhere. R is to be cleared in any case. */
 static int open_package(struct reading *r, struct byte_range *want, struct err *e)
 {
     int rc = open_archive(r, want, e);
@@ -126,6 +150,19 @@ static int appx_need(const struct container_input *in, struct byte_range *want, 
 
     reading_clear(&r);
     return rc;
+}
+
+static int appx_elsewhere(const struct container_input *in, char **name, struct err *e)
+{
+    struct reading r = { .in = in };
+    struct byte_range want;
+    int rc = open_package(&r, &want, e);
+
+    *name = steal_ptr(&r.elsewhere);
+    reading_clear(&r);
+    if (rc < 0)
+        return rc;
+    return *name ? 0 : err_set(e, ERR_INVALID, "the package is here");
 }
 
 /* --- documents -------------------------------------------------------------------------------- */
@@ -165,13 +202,6 @@ static int read_part(const struct reading *r, enum appx_part part, uint8_t **out
 
     if (!rc && *out)
         rc = check_part(r, part, *out, *len, e);
-    return rc;
-}
-
-static int wrapped(int rc, enum appx_part part, struct err *e)
-{
-    if (rc)
-        err_wrap(e, "%s", appx_part_name(part));
     return rc;
 }
 
@@ -382,6 +412,7 @@ static int parse_package(struct reading *r, struct package **out, struct err *e)
     contents.map = r->map;
     contents.tree = r->tree;
     contents.manifest = r->manifest;
+    contents.bundle = r->bundle;
     return rc ? rc : appx_build(&contents, out, e);
 }
 
@@ -411,6 +442,7 @@ const struct container_format container_appx = {
     .name = "appx",
     .probe = appx_probe,
     .need = appx_need,
+    .elsewhere = appx_elsewhere,
     .parse = appx_parse,
     .describe = appx_describe,
 };

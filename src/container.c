@@ -30,6 +30,7 @@ struct container_reader {
     bool guessed; /* no format knows the head: this one may know the end */
     unsigned rounds;
     struct package *package;
+    char *elsewhere; /* NULL unless the package is another object */
     bool done;
     int failed;     /* negative once the object was refused ... */
     struct err why; /* ... for this reason */
@@ -135,7 +136,7 @@ static int ask(const struct container_format *format, const struct container_inp
 {
     int rc = format->need(in, want, e);
     uint64_t end;
-    if (rc > 0 && (!want->length || add_overflows(want->offset, want->length, &end) ||
+    if (rc == 1 && (!want->length || add_overflows(want->offset, want->length, &end) ||
                    end > in->size || container_input_at(in, want->offset, want->length)))
         return err_set(e, ERR_CORRUPT, "%s: the structures lead nowhere", format->name);
     return rc;
@@ -161,6 +162,7 @@ void container_reader_free(struct container_reader *r)
         return;
     container_input_clear(&r->in);
     package_free(r->package);
+    free(r->elsewhere);
     free(r);
 }
 
@@ -183,6 +185,10 @@ static int advance(struct container_reader *r, struct err *e)
     rc = ask(r->format, &r->in, &r->want, e);
     if (rc < 0 && r->guessed && e->kind == ERR_NOT_A_PACKAGE)
         return refuse(&r->in, e);
+    if (rc == CONTAINER_ELSEWHERE) {
+        rc = r->format->elsewhere(&r->in, &r->elsewhere, e);
+        return rc ? rc : CONTAINER_ELSEWHERE;
+    }
     if (rc > 0 && ++r->rounds > ROUNDS_MAX)
         return err_set(e, ERR_LIMIT, "%s: too many separate pieces of metadata", r->format->name);
     if (rc)
@@ -204,6 +210,8 @@ int container_reader_next(struct container_reader *r, struct byte_range *want, s
     }
     if (r->done)
         return 0;
+    if (r->elsewhere)
+        return CONTAINER_ELSEWHERE;
     if (!r->want.length) {
         int rc = advance(r, &r->why);
         if (rc < 0) {
@@ -211,7 +219,7 @@ int container_reader_next(struct container_reader *r, struct byte_range *want, s
             if (e)
                 *e = r->why;
         }
-        if (rc <= 0)
+        if (rc != 1)
             return rc;
     }
     *want = r->want;
@@ -235,6 +243,11 @@ int container_reader_feed(struct container_reader *r, uint64_t offset, const voi
     r->want.offset += use;
     r->want.length -= use;
     return 0;
+}
+
+const char *container_reader_elsewhere(const struct container_reader *r)
+{
+    return r->elsewhere;
 }
 
 struct package *container_reader_take(struct container_reader *r)
@@ -263,6 +276,8 @@ int container_read_memory(const void *data, size_t len, struct package **out, st
         return refuse(&in, e);
     if (rc < 0 && e)
         *e = own;
+    if (rc == CONTAINER_ELSEWHERE)
+        return err_set(e, ERR_UNSUPPORTED, "the package is in another file");
     return rc < 0 ? rc : format->parse(&in, out, e);
 }
 

@@ -33,6 +33,7 @@ struct byte_range {
 /* What to make of an object that can be seen in several ways. Zero is the usual way. */
 struct container_options {
     const char *arch; /* which package of a bundle: "x64", "x86", "arm64", …; NULL = what fits */
+    const char *resource; /* which resource package of a bundle, by its id; NULL = the application */
     bool metadata;    /* the container's own documents are files in the tree, too */
     bool unverified;  /* take blocks as they come: nothing is compared with their hashes */
 };
@@ -47,7 +48,7 @@ void container_reader_free(struct container_reader *r); /* NULL is fine */
 void container_reader_set_options(struct container_reader *r, const struct container_options *o);
 
 /*
- * 1: *want must be fed next (the first one is always the head: offset 0, length
+ * 2: the package is another object, container_reader_elsewhere(). 1: *want must be fed next (the first one is always the head: offset 0, length
  * min(size, CONTAINER_HEAD_BYTES)). 0: the package is ready. Negative: error; the object is
  * unusable. The sum of what is asked for is bounded by the format's metadata, never by a claim
  * that the object's size does not justify.
@@ -61,6 +62,10 @@ int container_reader_next(struct container_reader *r, struct byte_range *want, s
  */
 int container_reader_feed(struct container_reader *r, uint64_t offset, const void *data, size_t len,
                           struct err *e) must_check;
+
+/* The name of the object beside this one that holds the package (relative, '/' between components, no
+ * "..", UTF-8); the reader's. NULL unless container_reader_next() returned 2. */
+const char *container_reader_elsewhere(const struct container_reader *r);
 
 /* The finished package, owned by the caller; NULL before container_reader_next() returned 0. */
 struct package *container_reader_take(struct container_reader *r);

@@ -48,6 +48,8 @@ int container_input_add(struct container_input *in, uint64_t offset, const void 
 /* Frees the pieces of an input that was filled so. */
 void container_input_clear(struct container_input *in);
 
+#define CONTAINER_ELSEWHERE 2
+
 struct container_format {
     const char *name;
     /* Whether the head is this format's. Must not claim what it cannot at least explain. */
@@ -57,6 +59,9 @@ struct container_format {
      * it becomes part of it. 0: parse() can run. Negative: the object is refused.
      */
     int (*need)(const struct container_input *in, struct byte_range *want, struct err *e);
+    /* need() returned CONTAINER_ELSEWHERE: *name (owned by the caller) is that of the object beside this one
+     * that is meant. NULL where need() never does. */
+    int (*elsewhere)(const struct container_input *in, char **name, struct err *e);
     int (*parse)(const struct container_input *in, struct package **out, struct err *e);
     /* Lines for `sft info --sections`; HEAD is a prefix of the object. */
     void (*describe)(const uint8_t *head, size_t len, uint64_t size,

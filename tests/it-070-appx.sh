@@ -224,8 +224,13 @@ for arch in x64 x86 arm64; do
     seq 30000 >"$src/numbers.txt"
     appx "$T/$arch.msix" --name "Try.$arch"
 done
+src=$T/inner.de
+mkdir "$src"
+echo Hallo >"$src/resources.txt"
+appx "$T/language de.msix" --name Try
 python3 "$SFTFS_SRC/tests/make-appx.py" --bundle "$T/www/all.msixbundle" \
-    x64="$T/x64.msix" x86="$T/x86.msix" arm64="$T/arm64.msix" || die "make-appx --bundle"
+    x64="$T/x64.msix" x86="$T/x86.msix" arm64="$T/arm64.msix" resource:split.language-de="$T/language de.msix" ||
+    die "make-appx --bundle"
 http_log_mark
 # shellcheck disable=SC2086
 mount_package "$URL/all.msixbundle" "$m" $UNCACHED
@@ -243,6 +248,47 @@ src=$src_before
 expect_status 14 sft verify "$T/www/all.msixbundle"
 timeout 20 sftfs "$T/www/all.msixbundle" "$m" -o arch=mips 2>"$T/err" && die "a bundle for mips"
 expect_text "$T/err" 'x64, x86, arm64'
+mount_package "$T/www/all.msixbundle" "$m" -o resource=split.language-de
+expect_equal "$(cat "$m/resources.txt")" Hallo
+unmount "$m"
+expect_status 3 sft info --resource=split.language-fr "$T/www/all.msixbundle"
+expect_text "$T/err" 'split.language-de'
+expect_status 0 sft info --json --arch=x86 "$T/www/all.msixbundle"
+python3 -c 'import json, sys
+b = json.load(open(sys.argv[1]))["details"]["bundle_packages"]
+assert [p["architecture"] for p in b[:3]] == ["x64", "x86", "arm64"], b
+assert b[3]["resource_id"] == "split.language-de" and b[3]["type"] == "resource", b' "$T/out" ||
+    die "what the bundle has"
+
+step "flat bundles: the package lies beside, on the disk or on the server, and is found offline"
+mkdir "$T/www/flat"
+cp "$T/x64.msix" "$T/x86.msix" "$T/language de.msix" "$T/www/flat/"
+python3 "$SFTFS_SRC/tests/make-appx.py" --flat-bundle "$T/www/flat/all.msixbundle" \
+    x64="$T/x64.msix" x86="$T/x86.msix" arm64="$T/arm64.msix" resource:split.language-de="$T/language de.msix" ||
+    die "make-appx --flat-bundle"
+(cd "$T/www/flat" && expect_status 0 sft cat --arch=x86 all.msixbundle which.txt) || die "sft cat beside"
+expect_equal "$(cat "$T/out")" "for x86"
+for place in "$T/www/flat" "$URL/flat" "file://$T/www/flat"; do
+    # shellcheck disable=SC2086
+    mount_package "$place/all.msixbundle" "$m" $UNCACHED -o arch=x86
+    expect_equal "$(cat "$m/which.txt")" "for x86"
+    unmount "$m"
+    expect_status 0 sft cat --resource=split.language-de "$place/all.msixbundle" resources.txt
+    expect_equal "$(cat "$T/out")" Hallo
+done
+mount_package "$URL/flat/all.msixbundle" "$m" -o "arch=x86,cache_dir=$T/cache,autoload=all"
+src=$T/inner.x86
+same "a flat bundle over HTTP"
+unmount "$m"
+stop_nginx
+mount_package "$URL/flat/all.msixbundle" "$m" -o "arch=x86,cache_dir=$T/cache,offline"
+same "a flat bundle offline"
+unmount "$m"
+resume_nginx
+src=$src_before
+expect_status 14 sft verify --arch=x86 "$T/www/flat/all.msixbundle"
+expect_status 3 sft info --arch=arm64 "$T/www/flat/all.msixbundle"
+expect_text "$T/err" 'arm64.msix'
 
 samples=${SFTFS_SAMPLES:-$SFTFS_SRC/../shared/samples}/msix
 if [ ! -d "$samples" ]; then

@@ -8,7 +8,7 @@
                  [--wrong PATH] [--stream-map PATH[:FIRST:COUNT],...] [--short NAME=SHORT,...]
                  [--name NAME] [--publisher DN] [--version V] [--executable PATH]
 
-    make-appx.py --bundle OUT ARCH=PACKAGE...
+    make-appx.py --bundle|--flat-bundle OUT ARCH=PACKAGE|resource:ID=PACKAGE...
 
 DIR is the payload (for --appv what is below Root/). --wrong: the block map has another hash for this
 file's first block. --no-sizes: the block map does not say how long compressed blocks are; --wrong-sizes:
@@ -178,32 +178,35 @@ def stream_map(o):
     return (text + '</FeatureBlock></StreamMap>').encode()
 
 
-def bundle(out, packages):
+def bundle(out, packages, flat):
     o = argparse.Namespace(zip32=True, extra=0, prefix=0, comment=0, short_descriptors=False,
-                           hash='sha256', utf16=False, utf16_bom=False, wrong=None, no_sizes=False, wrong_sizes=False,
-                           continuous=False)
+                           hash='sha256', utf16=False, utf16_bom=False, wrong=None, no_sizes=False,
+                           wrong_sizes=False, continuous=False)
     text = ('<?xml version="1.0" encoding="UTF-8"?><Bundle xmlns="http://schemas.microsoft.com/appx/'
             '2013/bundle" SchemaVersion="1.0"><Identity Name="Try" Publisher="CN=Sample" '
             'Version="1.0.0.0"/><Packages>')
     with open(out, 'wb') as f:
         w = Writer(f, o)
         for item in packages:
-            arch, path = item.split('=', 1)
+            kind, path = item.split('=', 1)
             name = os.path.basename(path)
             with open(path, 'rb') as inner:
                 data = inner.read()
-            text += ('<Package Type="application" Version="1.0.0.0" Architecture=%s FileName=%s '
-                     'Offset="%d" Size="%d"/>' % (quoteattr(arch), quoteattr(name),
-                                                  w.tell() + 30 + len(name), len(data)))
-            w.add(name, data, store=True, mapped=False)
+            what = ('Type="resource" ResourceId=%s' % quoteattr(kind[len('resource:'):])
+                    if kind.startswith('resource:') else 'Type="application" Architecture=%s' % quoteattr(kind))
+            place = '' if flat else ' Offset="%d"' % (w.tell() + 30 + len(encode(name)))
+            text += '<Package %s Version="1.0.0.0" FileName=%s%s Size="%d"/>' % (
+                what, quoteattr(name), place, len(data))
+            if not flat:
+                w.add(name, data, store=True, mapped=False)
         w.add('AppxMetadata/AppxBundleManifest.xml', (text + '</Packages></Bundle>').encode())
         w.add('AppxBlockMap.xml', w.block_map(), mapped=False)
         w.end()
 
 
 def main():
-    if sys.argv[1:2] == ['--bundle']:
-        bundle(sys.argv[2], sys.argv[3:])
+    if sys.argv[1:2] in (['--bundle'], ['--flat-bundle']):
+        bundle(sys.argv[2], sys.argv[3:], sys.argv[1] == '--flat-bundle')
         return
     p = argparse.ArgumentParser()
     p.add_argument('dir')

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "fetch/href.h"
+#include "fetch/place.h"
 #include "tests/unit.h"
 
 #define QUERY_HREF "rtsp://appserver/productivity/office2k3.sft?customer=seq"
@@ -354,6 +355,30 @@ static void scheme_is_compared_without_case_and_drives_have_none(void)
     CU_ASSERT(!href_has_scheme("odd:name.sft", "odd"));
 }
 
+static void an_object_beside_another(void)
+{
+    static const char *const rows[][3] = {
+        { "/pkg/all.msixbundle", "main x64.appx", "/pkg/main x64.appx" },
+        { "all.msixbundle", "a/b.appx", "./a/b.appx" },
+        { "all.msixbundle", "http:b", "./http:b" },
+        { "pkg/all.msixbundle?x", "b.appx", "pkg/b.appx" },
+        { "\\\\server\\share\\all.msixbundle", "b.appx", "\\\\server\\share\\b.appx" },
+        { "http://h/pkg/all.msixbundle", "main x64%.appx", "http://h/pkg/main%20x64%25.appx" },
+        { "https://h/pkg/all.msixbundle?sig=a/b#c/d", "b.appx", "https://h/pkg/b.appx?sig=a/b" },
+        { "http://h", "b.appx", "http://h/b.appx" },
+        { "http://h?q", "b.appx", "http://h/b.appx?q" },
+        { "file:///pkg/all%20it.msixbundle", "b c.appx", "file:///pkg/b%20c.appx" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *got = place_beside(rows[i][0], rows[i][1]);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(got);
+        if (strcmp(got, rows[i][2]))
+            printf("\n    %s: got %s, wanted %s", rows[i][0], got, rows[i][2]);
+        CU_ASSERT_STRING_EQUAL(got, rows[i][2]);
+        free(got);
+    }
+}
+
 UNIT_MAIN("href",
           TEST(source_root_gives_every_row_of_the_documented_table),
           TEST(source_root_takes_other_spellings),
@@ -374,4 +399,5 @@ UNIT_MAIN("href",
           TEST(local_path_refuses_what_is_no_file),
           TEST(file_name_is_the_last_component),
           TEST(file_name_is_refused_when_there_is_none),
-          TEST(scheme_is_compared_without_case_and_drives_have_none))
+          TEST(scheme_is_compared_without_case_and_drives_have_none),
+          TEST(an_object_beside_another))

@@ -9,7 +9,6 @@
 #include "fetch/cache_dsft.h"
 #include "fetch/metadata.h"
 #include "fetch/open.h"
-#include "fetch/source_streams.h"
 #include "tools/cache_common.h"
 #include "tools/target.h"
 #include "tools/text.h"
@@ -84,29 +83,13 @@ static void print_dsft(const struct cache_run *r, const char *from,
 
 /* --- an SFT ----------------------------------------------------------------------------------- */
 
-static int open_package(struct cache_run *r, const char *location, struct container_input *m,
-                        struct err *e)
-{
-    int rc = source_open(location, &r->in.connection, CONTAINER_HEAD_BYTES, &r->in.source, e);
-
-    if (rc)
-        return rc;
-    rc = package_read(r->in.source, &r->in.connection.container, metadata_keep, m, &r->in.package, e);
-    source_drop_head(r->in.source);
-    if (!rc)
-        rc = source_streams_add(r->in.package, &r->in.source, e);
-    if (rc)
-        err_wrap(e, "%s", source_name(r->in.source));
-    return rc;
-}
-
 static int load_package(struct cache_run *r, const char *location, const char *remember,
                         struct err *e)
 {
     struct container_input m = { .count = 0 };
     struct cache_filled filled;
     struct cache *c = NULL;
-    int rc = open_package(r, location, &m, e);
+    int rc = package_open_kept(location, &r->in.connection, &m, &r->in.source, &r->in.package, e);
 
     if (!rc)
         rc = cache_open(r->dir, r->in.package, &c, e);

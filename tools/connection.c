@@ -111,6 +111,9 @@ int connection_set(struct source_options *o, int id, const char *arg, struct err
     case CONNECTION_ARCH:
         o->container.arch = arg;
         return 0;
+    case CONNECTION_RESOURCE:
+        o->container.resource = arg;
+        return 0;
     case CONNECTION_METADATA:
         o->container.metadata = true;
         return 0;

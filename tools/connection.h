@@ -45,6 +45,8 @@
     X(ARCH, "arch", "arch", "ARCHITECTURE",                                                       \
       "Which package of a bundle: x64, x86, arm64, arm or neutral. Default: the one that this "   \
       "machine runs best.")                                                                       \
+    X(RESOURCE, "resource", "resource", "ID",                                                     \
+      "Take a resource package of a bundle, by its id (sft info lists them), not the application.") \
     X(METADATA, "metadata", "metadata", NULL,                                                     \
       "Packages that are ZIP archives: show the container's own files too (the manifest, and "    \
       "for App-V what is not below Root), as they lie in the archive.")                           \

@@ -179,17 +179,22 @@ static void print_versions(const struct package_info *info)
     }
 }
 
-/* "display_name" -> "Display name:" */
+/* "display_name" -> "Display name" */
+static void put_words(char *out, size_t size, const char *word)
+{
+    (void)snprintf(out, size, "%s", word);
+    for (char *p = out; *p; p++)
+        if (*p == '_')
+            *p = ' ';
+    *out = (char)toupper((unsigned char)*out);
+}
+
 static void line_detail(const char *indent, const struct package_detail *d)
 {
-    char label[64];
-    int n = snprintf(label, sizeof label, "%s%s:", indent, d->key);
+    char words[64], label[80];
 
-    for (int i = 0; i < n && i < (int)sizeof label; i++)
-        if (label[i] == '_')
-            label[i] = ' ';
-    char *first = &label[strlen(indent)];
-    *first = (char)toupper((unsigned char)*first);
+    put_words(words, sizeof words, d->key);
+    (void)snprintf(label, sizeof label, "%s%s:", indent, words);
     if (strlen(label) >= 18)
         (void)printf("%s ", label);
     else
@@ -204,9 +209,11 @@ static void print_details(const struct package *p)
     const struct package_detail *d = package_details(p, &count);
 
     for (size_t i = 0; i < count; i++) {
-        if (d[i].list[0] && (!i || strcmp(d[i].list, d[i - 1].list) || d[i].item != d[i - 1].item))
-            (void)printf("%c%s %" PRIu32 ":\n", toupper((unsigned char)d[i].list[0]),
-                         d[i].list + 1, d[i].item + 1);
+        if (d[i].list[0] && (!i || strcmp(d[i].list, d[i - 1].list) || d[i].item != d[i - 1].item)) {
+            char list[64];
+            put_words(list, sizeof list, d[i].list);
+            (void)printf("%s %" PRIu32 ":\n", list, d[i].item + 1);
+        }
         line_detail(d[i].list[0] ? "  " : "", &d[i]);
     }
 }
