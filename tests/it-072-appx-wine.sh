@@ -3,8 +3,10 @@
 # Programs out of AppX packages under Wine: the example program, packed as MSIX and mounted over HTTP,
 # checks its files itself. Then a real one: Notepad++ from NotepadPlusPlus.appx under Xvfb, whose window
 # must appear; that needs the package (SFTFS_SAMPLES or ../shared/samples) and a Wine that runs 32-bit
-# programs (Debian: wine32:i386).
+# programs: Debian's wine32:i386, or a directory SFTFS_WINE32_ROOT with a 32-bit Debian that has it
+# (tests/wine32-root.sh makes one).
 . "$(dirname "$0")/lib.sh"
+private_mounts "$0" "$@"
 need_fuse
 requires wine wineserver python3 x86_64-w64-mingw32-gcc
 
@@ -53,10 +55,13 @@ samples=${SFTFS_SAMPLES:-$SFTFS_SRC/../shared/samples}/msix
     echo "not tested: Notepad++, no NotepadPlusPlus.appx in $samples"
     exit 0
 }
-dpkg-query -W -f='${db:Status-Status}' wine32:i386 2>/dev/null | grep -q '^installed' || {
-    echo "not tested: Notepad++, no Wine for 32-bit programs (wine32:i386)"
-    exit 0
-}
+root=${SFTFS_WINE32_ROOT:-}
+if [ -z "$root" ]; then
+    dpkg-query -W -f='${db:Status-Status}' wine32:i386 2>/dev/null | grep -q '^installed' || {
+        echo "not tested: Notepad++, no Wine for 32-bit programs (wine32:i386, or SFTFS_WINE32_ROOT)"
+        exit 0
+    }
+fi
 requires Xvfb xwininfo
 step "Notepad++: a display"
 Xvfb -displayfd 3 -screen 0 1024x768x24 -nolisten tcp 3>"$T/display" >"$T/xvfb.log" 2>&1 &
@@ -67,11 +72,35 @@ cp "$samples/NotepadPlusPlus.appx" "$T/www/"
 mount_package "$URL/NotepadPlusPlus.appx" "$m" -o "cache_dir=$T/cache,overlay=temporary"
 executable=$(program "$URL/NotepadPlusPlus.appx")
 
+# in_wine PROGRAM...: with a Wine for 32-bit programs; $T is what $top says there
+if [ -n "$root" ]; then
+    need_root
+    top=/mnt
+    at_exit 'umount -R -l "$root/mnt" "$root/proc" "$root/dev" 2>/dev/null'
+    mount --rbind "$T" "$root/mnt" && mount -t proc proc "$root/proc" && mount --bind /dev "$root/dev" ||
+        die "cannot mount in $root"
+    in_wine() {
+        chroot "$root" env HOME=/mnt/home WINEPREFIX=/mnt/wine32 WINEARCH=win32 TMPDIR=/tmp "$@"
+    }
+else
+    top=$T
+    in_wine() {
+        env WINEPREFIX="$T/wine32" WINEARCH=win32 "$@"
+    }
+fi
+at_exit 'in_wine wineserver -k -w 2>/dev/null'
+step "Notepad++: a prefix for 32-bit programs"
+in_wine timeout -k 5 200 wine wineboot --init >"$T/wineboot.log" 2>&1 </dev/null || {
+    cat "$T/wineboot.log"
+    die "wineboot"
+}
+
 step "$executable is started, and its window seen"
-wine "$m/$executable" -multiInst -nosession >"$T/run" 2>&1 </dev/null &
+in_wine wine "$top/mnt/$executable" -multiInst -nosession >"$T/run" 2>&1 </dev/null &
 window_is_there() {
     xwininfo -root -tree 2>/dev/null | grep -q 'Notepad++"'
 }
 wait_for 120 window_is_there
-wineserver -k -w
+[ -z "${SFTFS_SCREENSHOT:-}" ] || import -window root "$SFTFS_SCREENSHOT"
+in_wine wineserver -k -w
 exit 0

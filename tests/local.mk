@@ -78,6 +78,7 @@ EXTRA_DIST += \
 	tests/summary.sh \
 	tests/tree.py \
 	tests/two-servers.sh \
+	tests/wine32-root.sh \
 	$(NULL)
 
 if HAVE_CUNIT

@@ -13,6 +13,7 @@
 #
 #   SFTFS_KEEP=yes        keeps the temporary directory with all logs
 #   SFTFS_TEST_TIMEOUT=N  seconds an integration script may take (600)
+#   SFTFS_WINE32_ROOT=DIR a 32-bit Debian with Wine, for it-072 (tests/wine32-root.sh makes one)
 #   SFTFS_SOAK_SECONDS=N  how long it-066-soak lasts; needs a longer time for scripts, too
 set -u
 LC_ALL=C.UTF-8
