@@ -63,6 +63,7 @@ EXTRA_DIST += \
 	tests/it-070-appx.sh \
 	tests/it-071-appx-signature.sh \
 	tests/it-072-appx-wine.sh \
+	tests/it-077-appx-large.sh \
 	tests/make-appx.py \
 	tests/it-066-soak.sh \
 	tests/it-067-cache-crowd.sh \

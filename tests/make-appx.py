@@ -7,13 +7,15 @@
                  [--prefix N] [--comment N]
                  [--wrong PATH] [--stream-map PATH[:FIRST:COUNT],...] [--short NAME=SHORT,...]
                  [--name NAME] [--publisher DN] [--version V] [--executable PATH]
+                 [--many N] [--hole BYTES]
 
     make-appx.py --bundle|--flat-bundle OUT ARCH=PACKAGE|resource:ID=PACKAGE...
 
 DIR is the payload (for --appv what is below Root/). --wrong: the block map has another hash for this
 file's first block. --no-sizes: the block map does not say how long compressed blocks are; --wrong-sizes:
 it says so, but of other blocks. --continuous: files are compressed as a whole, as ordinary ZIP programs do,
-and the map has no sizes.
+and the map has no sizes. --many: N small files more, many/0/0 and so on, 1000 in a directory. --hole: one more,
+hole.bin, of so many zeros, stored, which take no room on the disk.
 """
 import argparse
 import base64
@@ -47,6 +49,21 @@ def deflate(data, continuous):
     blocks = [c.compress(data[i:i + BLOCK]) + c.flush(zlib.Z_FULL_FLUSH)
               for i in range(0, len(data), BLOCK)]
     return blocks, c.flush(zlib.Z_FINISH)
+
+
+class Zeros:
+    """So many of them, of which only the digests of blocks are wanted."""
+    def __init__(self, size):
+        self.size, self.known = size, {}
+
+    def __len__(self):
+        return self.size
+
+    def digest(self, name, at):
+        n = min(BLOCK, self.size - at)
+        if n not in self.known:
+            self.known[n] = hashlib.new(name, bytes(n)).digest()
+        return self.known[n]
 
 
 class Writer:
@@ -83,6 +100,19 @@ class Writer:
             self.files.append((path, data, 30 + len(name) + len(extra),
                                [] if store or o.continuous else [len(b) for b in blocks]))
 
+    def add_hole(self, path, size):
+        """A stored file of zeros; its descriptor and its entry have 64-bit numbers."""
+        local, name = self.tell(), encode(path)
+        self.out.write(struct.pack('<IHHHIIIIHH', 0x04034b50, 45, 8, 0, TIME, 0, 0, 0, len(name), 0) + name)
+        self.out.seek(size, os.SEEK_CUR)
+        crc = 0  # nobody checks it: blocks have hashes
+        self.out.write(struct.pack('<IIQQ', 0x08074b50, crc, size, size))
+        some = 0xffffffff
+        extra = struct.pack('<HHQQQ', 1, 24, size, size, local)
+        self.central.append(struct.pack('<IHHHHIIIIHHHHHII', 0x02014b50, 45, 45, 8, 0, TIME, crc, some, some,
+                                        len(name), len(extra), 0, 0, 0, 0, some) + name + extra)
+        self.files.append((path, Zeros(size), 30 + len(name), []))
+
     def block_map(self):
         o = self.o
         text = ('<?xml version="1.0" encoding="%s" standalone="no"?>\r\n<BlockMap xmlns='
@@ -92,7 +122,8 @@ class Writer:
             text += '<File Name=%s Size="%d" LfhSize="%d">' % (
                 quoteattr(path.replace('/', '\\')), len(data), header)
             for k in range(0, len(data), BLOCK):
-                digest = hashlib.new(o.hash, data[k:k + BLOCK]).digest()
+                digest = data.digest(o.hash, k) if isinstance(data, Zeros) else \
+                    hashlib.new(o.hash, data[k:k + BLOCK]).digest()
                 if k == 0 and path == o.wrong:
                     digest = digest[1:] + digest[:1]
                 size = sizes[k // BLOCK] + o.wrong_sizes if sizes and not o.no_sizes else None
@@ -214,7 +245,7 @@ def main():
     for flag in ('appv', 'utf16', 'utf16-bom', 'store', 'zip32', 'no-sizes', 'wrong-sizes', 'continuous',
                  'short-descriptors'):
         p.add_argument('--' + flag, action='store_true')
-    for number in ('extra', 'prefix', 'comment'):
+    for number in ('extra', 'prefix', 'comment', 'many', 'hole'):
         p.add_argument('--' + number, type=int, default=0)
     p.add_argument('--hash', default='sha256', choices=URIS)
     p.add_argument('--wrong')
@@ -234,6 +265,10 @@ def main():
         for path in paths:
             with open(os.path.join(o.dir, path), 'rb') as f:
                 w.add(('Root/' if o.appv else '') + path, f.read(), store=o.store)
+        for n in range(o.many):
+            w.add('%smany/%d/%d' % ('Root/' if o.appv else '', n // 1000, n), b'file %d\n' % n)
+        if o.hole:
+            w.add_hole(('Root/' if o.appv else '') + 'hole.bin', o.hole)
         if o.stream_map:
             w.add('StreamMap.xml', stream_map(o))
         w.add('AppxManifest.xml', manifest(o))
