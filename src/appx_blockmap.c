@@ -107,16 +107,17 @@ static int start_file(struct building *b, const struct xml_tag *tag, struct err 
     return 0;
 }
 
-static int base64_value(unsigned char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* Values of the digits of base64, and one more, so that 0 is none. */
+static const uint8_t base64_digit[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
 
 /* Whether TEXT is base64 of exactly WANT bytes, padded and with unused bits zero. */
 static bool decode_base64(const char *text, size_t len, uint8_t *out, unsigned want)
@@ -128,10 +129,10 @@ static bool decode_base64(const char *text, size_t len, uint8_t *out, unsigned w
     if (len != (size_t)(want + 2) / 3 * 4)
         return false;
     for (size_t i = 0; i < len - pad; i++) {
-        int v = base64_value((unsigned char)text[i]);
-        if (v < 0)
+        unsigned digit = base64_digit[(uint8_t)text[i]];
+        if (!digit)
             return false;
-        held = held << 6 | (uint32_t)v;
+        held = held << 6 | (digit - 1);
         bits += 6;
         if (bits >= 8) {
             bits -= 8;

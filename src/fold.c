@@ -102,6 +102,13 @@ int fold_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     const char *p = a, *p_end = a + a_len, *q = b, *q_end = b + b_len;
 
+    while (p_end - p >= 8 && q_end - q >= 8) { /* past what is the same */
+        uint64_t x = load_word(p), y = load_word(q);
+        if (!word_is_ascii(x | y) || fold_word(x) != fold_word(y))
+            break;
+        p += 8;
+        q += 8;
+    }
     while (p < p_end && q < q_end) {
         uint32_t x = next_folded(&p, p_end), y = next_folded(&q, q_end);
         if (x != y)
@@ -211,9 +218,10 @@ int name_check(const char *name, size_t len, struct err *e)
         return err_set(e, ERR_BAD_NAME, "name is \"%.*s\"", (int)len, name);
 
     for (size_t i = 0; i < len;) {
-        utf8proc_int32_t c;
-        utf8proc_ssize_t n =
-            utf8proc_iterate((const utf8proc_uint8_t *)name + i, (utf8proc_ssize_t)(len - i), &c);
+        utf8proc_int32_t c = (uint8_t)name[i];
+        utf8proc_ssize_t n = 1; /* most names are ASCII */
+        if (c >= 0x80)
+            n = utf8proc_iterate((const utf8proc_uint8_t *)name + i, (utf8proc_ssize_t)(len - i), &c);
         if (n <= 0)
             return err_set(e, ERR_BAD_NAME, "name is not valid UTF-8 at byte %zu", i);
         if (c < 0x20 || (c >= 0x7f && c < 0xa0))

@@ -12,6 +12,7 @@
 
 struct slot {
     const char *name; /* NULL = free */
+    uint64_t hash;
     size_t len;
     uint32_t parent, value;
 };
@@ -50,15 +51,15 @@ void name_index_free(struct name_index *x)
 }
 
 /* The slot that holds the name, or the free one where it belongs. */
-static struct slot *slot_for(const struct name_index *x, uint32_t parent, const char *name,
+static struct slot *slot_for(const struct name_index *x, uint64_t hash, uint32_t parent, const char *name,
                              size_t len)
 {
     size_t mask = x->slot_count - 1;
-    size_t at = (size_t)fold_hash(x->key, parent, name, len) & mask;
 
-    for (;; at = (at + 1) & mask) {
+    for (size_t at = (size_t)hash & mask;; at = (at + 1) & mask) {
         struct slot *s = &x->slots[at];
-        if (!s->name || (s->parent == parent && fold_equal(s->name, s->len, name, len)))
+        if (!s->name ||
+            (s->hash == hash && s->parent == parent && fold_equal(s->name, s->len, name, len)))
             return s;
     }
 }
@@ -73,8 +74,12 @@ static int grow(struct name_index *x, struct err *e)
         return err_nomem(e);
     for (size_t i = 0; i < x->slot_count; i++) {
         const struct slot *s = &x->slots[i];
-        if (s->name)
-            *slot_for(&more, s->parent, s->name, s->len) = *s;
+        size_t at = (size_t)s->hash & (more.slot_count - 1);
+        if (!s->name)
+            continue;
+        while (more.slots[at].name)
+            at = (at + 1) & (more.slot_count - 1);
+        more.slots[at] = *s;
     }
     free(x->slots);
     *x = more;
@@ -89,9 +94,10 @@ int name_index_add(struct name_index *x, uint32_t parent, const char *name, size
         if (rc)
             return rc;
     }
-    struct slot *s = slot_for(x, parent, name, len);
+    uint64_t hash = fold_hash(x->key, parent, name, len);
+    struct slot *s = slot_for(x, hash, parent, name, len);
     if (!s->name) {
-        *s = (struct slot){ .name = name, .len = len, .parent = parent, .value = value };
+        *s = (struct slot){ .name = name, .hash = hash, .len = len, .parent = parent, .value = value };
         x->used++;
     }
     *found = s->value;
@@ -100,6 +106,6 @@ int name_index_add(struct name_index *x, uint32_t parent, const char *name, size
 
 uint32_t name_index_find(const struct name_index *x, uint32_t parent, const char *name, size_t len)
 {
-    const struct slot *s = slot_for(x, parent, name, len);
+    const struct slot *s = slot_for(x, fold_hash(x->key, parent, name, len), parent, name, len);
     return s->name ? s->value : NAME_INDEX_NONE;
 }

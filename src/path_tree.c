@@ -64,21 +64,19 @@ void path_tree_free(struct path_tree *t)
 static int enter(struct path_tree *t, uint32_t parent, const char *name, size_t len, bool is_dir,
                  uint32_t item, uint32_t *out, struct err *e)
 {
-    uint32_t there = name_index_find(t->names, parent, name, len);
     int rc;
 
-    if (there != NAME_INDEX_NONE) {
-        *out = there;
-        if (nodes_of(t)[there].is_dir == is_dir)
-            return 0;
-        return err_set(e, ERR_BAD_TREE, "'%.*s' is both a file and a directory", (int)len, name);
-    }
     if (t->count >= NODES_MAX)
         return err_set(e, ERR_LIMIT, "more than %u files and directories", NODES_MAX);
     if ((rc = name_check(name, len, e)) ||
         (rc = list_make_room(&t->list, t->count, sizeof(struct path_node), e)) ||
         (rc = name_index_add(t->names, parent, name, len, t->count, out, e)))
         return rc;
+    if (*out != t->count) {
+        if (nodes_of(t)[*out].is_dir == is_dir)
+            return 0;
+        return err_set(e, ERR_BAD_TREE, "'%.*s' is both a file and a directory", (int)len, name);
+    }
     struct path_node *nodes = nodes_of(t), *up = &nodes[parent];
     t->count++;
     nodes[*out] = (struct path_node){ .name = name, .name_len = (uint16_t)len, .is_dir = is_dir,

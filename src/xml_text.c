@@ -109,11 +109,18 @@ int xml_text_open(const void *document, size_t len, struct xml_text *t, struct e
     return 0;
 }
 
+/* Bytes that xml_text_check() has to look at; after an equals sign all of them. */
+static const bool is_notable[256] = { ['\0'] = true, ['\n'] = true, ['<'] = true, ['='] = true };
+
 /* Counts what looks like attributes (an equals sign before a quote) from one '<' to the next; '<'
  * cannot stand inside an attribute value. */
 int xml_text_check(struct xml_text *t, const char *text, size_t len, struct err *e)
 {
     for (size_t i = 0; i < len; i++) {
+        while (!t->equals && i < len && !is_notable[(uint8_t)text[i]])
+            i++;
+        if (i == len)
+            break;
         char c = text[i];
         t->line += c == '\n';
         if (!c) /* libxml2 would take it for the end and ignore what follows */

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Measures sftfs beside kernel squashfs, squashfuse and squashfuse_ll on the same tree.
+"""Measures sftfs beside kernel squashfs, squashfuse and squashfuse_ll on the same tree; or, with --zip, an
+MSIX package in it beside fuse-zip and archivemount with a ZIP of the same tree.
 
-    bench.py WORKDIR [--runs N] [--only REGEX] [--metrics NAME,NAME]
+    bench.py WORKDIR [--zip] [--runs N] [--only REGEX] [--metrics NAME,NAME]
 
 WORKDIR holds tree/ and the images in img/ (run.sh makes them). Must be root. Prints a table and
 writes WORKDIR/results.tsv, one line for each single measurement. It judges nothing.
@@ -20,7 +21,8 @@ import time
 
 from harness import Mount, Results, in_turns, largest_file, measure, table
 
-IMAGES = {'sqfs': 'zstd64.sqfs', 'sft': 'tree.sft'}
+IMAGES = {'sqfs': 'zstd64.sqfs', 'sft': 'tree.sft', 'sft-zlib': 'tree-zlib.sft', 'msix': 'tree.msix',
+          'zip': 'tree.zip'}
 
 # name: image, command
 CONTENDERS = {
@@ -29,7 +31,12 @@ CONTENDERS = {
     'squashfuse_ll': ('sqfs', ['squashfuse_ll', '{img}', '{mnt}']),
     'sftfs': ('sft', ['sftfs', '{img}', '{mnt}', '-o', 'case_sensitive']),
 }
-BASE = 'ksquashfs'
+ZIP_CONTENDERS = {
+    'sftfs-sft-zlib': ('sft-zlib', ['sftfs', '{img}', '{mnt}', '-o', 'case_sensitive']),
+    'sftfs-msix': ('msix', ['sftfs', '{img}', '{mnt}', '-o', 'case_sensitive']),
+    'fuse-zip': ('zip', ['fuse-zip', '-r', '{img}', '{mnt}']),
+    'archivemount': ('zip', ['archivemount', '-o', 'readonly', '{img}', '{mnt}']),
+}
 
 STAT = r'find . -printf "%s\n" >/dev/null'
 TAR = 'tar cf - . | cat >/dev/null'
@@ -51,17 +58,17 @@ OTHER = ('size', 'http', 'nodes')
 
 
 def fresh(work, name, source=None):
-    image, command = CONTENDERS[name]
+    image, command = {**CONTENDERS, **ZIP_CONTENDERS}[name]
     return Mount(work, name, source or os.path.join(work, 'img', IMAGES[image]), command)
 
 
-def visit(work, results, name, run, group, big):
+def visit(work, results, name, run, group, big, base):
     with fresh(work, name) as m:
         if group == 'mount':
             results.add('start to ls', name, run, m.seconds * 1000, 'ms')
         for metric, unit, command in VISITS[group]:
             measure(m, results, name, run, metric, unit, command.replace('{file}', big),
-                    name == BASE)
+                    name == base == 'ksquashfs')
         return m.usage()[1]
 
 
@@ -137,6 +144,7 @@ def main():
     parser = argparse.ArgumentParser(description='Measure sftfs beside squashfs.')
     parser.add_argument('work')
     parser.add_argument('--runs', type=int, default=5)
+    parser.add_argument('--zip', action='store_true', help='beside fuse-zip and archivemount')
     parser.add_argument('--only', default='', help='contenders whose name matches')
     parser.add_argument('--metrics', type=lambda s: s.split(','), default=list(OTHER) + list(VISITS),
                         help='of %s (default: all)' % ','.join(OTHER + tuple(VISITS)))
@@ -145,12 +153,14 @@ def main():
     if unknown:
         parser.error('unknown metric: ' + ', '.join(sorted(unknown)))
     work = os.path.realpath(a.work)
-    names = [n for n in CONTENDERS if re.search(a.only, n)]
+    contenders = ZIP_CONTENDERS if a.zip else CONTENDERS
+    base = next(iter(contenders))
+    names = [n for n in contenders if re.search(a.only, n)]
     big = largest_file(work + '/tree')
-    results = Results(os.path.join(work, 'results.tsv'))
+    results = Results(os.path.join(work, 'results-zip.tsv' if a.zip else 'results.tsv'))
     if 'size' in a.metrics:
         for name in names:
-            path = os.path.join(work, 'img', IMAGES[CONTENDERS[name][0]])
+            path = os.path.join(work, 'img', IMAGES[contenders[name][0]])
             results.add('image size', name, 1, os.path.getsize(path) / 1e6, 'MB')
     peak = {}
     for run in range(1, a.runs + 1):
@@ -159,7 +169,7 @@ def main():
                 if peak.get(name) is False:
                     continue
                 try:
-                    memory = visit(work, results, name, run, group, big)
+                    memory = visit(work, results, name, run, group, big, base)
                     peak[name] = max(peak.get(name) or 0, memory)
                 except RuntimeError as e:
                     print(e, file=sys.stderr)
@@ -172,7 +182,7 @@ def main():
     if 'nodes' in a.metrics and 'sftfs' in names:
         node_table(work, results)
     print()
-    table(results, names, BASE)
+    table(results, names, base)
     print('\nsingle measurements: ' + results.file.name)
 
 

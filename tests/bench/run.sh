@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The benchmarks:  sh tests/bench/run.sh [--overlay] [WORKDIR] [--runs N] [--only REGEX]
+# The benchmarks:  sh tests/bench/run.sh [--overlay | --zip] [WORKDIR] [--runs N] [--only REGEX]
 #                                        [--metrics NAME,NAME]
 #                  sh tests/bench/run.sh --http [WORKDIR] [--runs N] [--links NAME,NAME]
 #                                        [--metrics NAME,NAME]
@@ -9,6 +9,7 @@
 # packages, packs it for all contenders with the same block size and codec level, and measures
 # sftfs, kernel squashfs, squashfuse and squashfuse_ll in turns: bench.py. With --overlay, changing
 # files: beside the kernel's overlayfs, fuse-overlayfs and libfuse's passthrough example: overlay.py.
+# With --zip, an MSIX package of the tree, and an SFT with zlib, beside fuse-zip and archivemount.
 # With --http, a package on a web server, over links with delay and a limited rate, beside curl
 # fetching the same bytes: http.py.
 # WORKDIR (default: sftfs-bench in the temporary directory) is kept, so that a second call begins
@@ -23,9 +24,14 @@ src=$(cd "$(dirname "$0")/../.." && pwd -P)
 policy_ours=
 work=${TMPDIR:-/tmp}/sftfs-bench
 bench=bench.py
+zip=
 case ${1:-} in
 --overlay | --http)
     bench=${1#--}.py
+    shift
+    ;;
+--zip)
+    zip=yes
     shift
     ;;
 esac
@@ -42,7 +48,7 @@ trap release_services EXIT
 
 # shellcheck disable=SC2086
 install_missing $BUILD_PACKAGES python3 nginx fio squashfs-tools squashfuse fuse-overlayfs \
-    binutils-mingw-w64-x86-64 curl iproute2
+    binutils-mingw-w64-x86-64 curl iproute2 ${zip:+fuse-zip archivemount zip}
 PATH=$PATH:/usr/sbin:/sbin
 
 if [ -z "${SFTFS_BUILD:-}" ]; then
@@ -85,6 +91,23 @@ if [ $bench = http.py ]; then
     pack_tree launch --launch-list "$work/launch.txt"
     as_root env PATH="$PATH" LC_ALL="$LC_ALL" PYTHONDONTWRITEBYTECODE=1 \
         python3 "$src/tests/bench/http.py" "$work" "$@"
+    exit
+fi
+
+if [ -n "$zip" ]; then
+    pack_tree tree-zlib --codec zlib --level 6
+    [ -e "$work/img/tree.msix" ] || {
+        echo "packing: MSIX"
+        python3 "$src/tests/make-appx.py" "$work/tree" "$work/img/new.msix"
+        mv "$work/img/new.msix" "$work/img/tree.msix"
+    }
+    [ -e "$work/img/tree.zip" ] || {
+        echo "packing: ZIP"
+        (cd "$work/tree" && zip -qr6 "$work/img/new.zip" .)
+        mv "$work/img/new.zip" "$work/img/tree.zip"
+    }
+    as_root env PATH="$PATH" LC_ALL="$LC_ALL" PYTHONDONTWRITEBYTECODE=1 \
+        python3 "$src/tests/bench/bench.py" "$work" --zip "$@"
     exit
 fi
 
