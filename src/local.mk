@@ -7,6 +7,8 @@ libsft_a_CFLAGS = $(AM_CFLAGS)
 libsft_a_SOURCES = \
 	src/appv_files.c \
 	src/appv_files.h \
+	src/appv_tokens.c \
+	src/appv_tokens.h \
 	src/appx_blockmap.c \
 	src/appx_blockmap.h \
 	src/appx_build.c \
@@ -57,6 +59,8 @@ libsft_a_SOURCES = \
 	src/fold.h \
 	src/guid.c \
 	src/guid.h \
+	src/hive_check.c \
+	src/hive_check.h \
 	src/ico.c \
 	src/ico.h \
 	src/icope.c \
@@ -107,6 +111,8 @@ libsft_a_SOURCES = \
 	src/signed_data.h \
 	src/x500_name.c \
 	src/x500_name.h \
+	src/utf16.c \
+	src/utf16.h \
 	src/xml.c \
 	src/xml.h \
 	src/xml_stream.c \

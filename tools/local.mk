@@ -3,7 +3,7 @@
 
 # What the commands share and the unit tests link: no main().
 noinst_LIBRARIES += libsfttools.a
-libsfttools_a_CPPFLAGS = $(AM_CPPFLAGS)
+libsfttools_a_CPPFLAGS = $(AM_CPPFLAGS) $(HIVEX_CFLAGS)
 libsfttools_a_SOURCES = \
 	tools/cli.c \
 	tools/cli.h \
@@ -14,6 +14,8 @@ libsfttools_a_SOURCES = \
 	tools/delivery_setup.h \
 	tools/exitcode.c \
 	tools/exitcode.h \
+	tools/hive.c \
+	tools/hive.h \
 	tools/interrupt.c \
 	tools/interrupt.h \
 	tools/json.c \
@@ -22,6 +24,10 @@ libsfttools_a_SOURCES = \
 	tools/progress.h \
 	tools/read_file.c \
 	tools/read_file.h \
+	tools/reg_text.c \
+	tools/reg_text.h \
+	tools/registry_path.c \
+	tools/registry_path.h \
 	tools/report.c \
 	tools/report.h \
 	tools/subcommand.c \
@@ -38,7 +44,7 @@ libsfttools_a_SOURCES = \
 
 bin_PROGRAMS += sft
 sft_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS) $(ARCHIVE_CFLAGS)
-sft_LDADD = libsfttools.a $(LIBSFTOVERLAY) $(LIBSFTFETCH) $(LIBSFT) $(ARCHIVE_LIBS)
+sft_LDADD = libsfttools.a $(LIBSFTOVERLAY) $(LIBSFTFETCH) $(LIBSFT) $(ARCHIVE_LIBS) $(HIVEX_LIBS)
 sft_SOURCES = \
 	tools/cache_archive.c \
 	tools/cache_change.c \
@@ -104,6 +110,7 @@ sft_SOURCES = \
 	tools/sft_overlay.c \
 	tools/sft_pack.c \
 	tools/sft_patch.c \
+	tools/sft_registry.c \
 	tools/sft_tree.c \
 	tools/sft_verify.c \
 	$(NULL)

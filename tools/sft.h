@@ -25,5 +25,6 @@ extern const struct sft_subcommand sft_diff;
 extern const struct sft_subcommand sft_patch;
 extern const struct sft_subcommand sft_overlay;
 extern const struct sft_subcommand sft_cache;
+extern const struct sft_subcommand sft_registry;
 
 #endif

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * `sft registry`: the registry of a package as regedit imports it. Hives are files of the package:
+ * Registry.dat of App-V 5, and Registry.dat, User.dat and UserClasses.dat of MSIX.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "src/appv_tokens.h"
+#include "src/hive_check.h"
+#include "src/utf16.h"
+#include "tools/hive.h"
+#include "tools/json.h"
+#include "tools/pack_output.h"
+#include "tools/reg_text.h"
+#include "tools/registry_path.h"
+#include "tools/sft.h"
+#include "tools/sft_common.h"
+
+enum { OPT_OUTPUT = CLI_ID_OWN, OPT_FORCE, OPT_ROOT, OPT_USER, OPT_TOKEN, OPT_UTF8 };
+
+static const struct cli_option options[] = {
+    { "output", 'o', "FILE", "Write FILE, which appears when it is complete, in place of standard output.",
+      OPT_OUTPUT },
+    { "force", 'f', NULL, "Overwrite FILE if it exists.", OPT_FORCE },
+    { "root", 'r', "PATH",
+      "Where the program sees the package: a Windows path such as Q:\\, or the mount point itself "
+      "(/mnt/app is Z:\\mnt\\app for Wine). Without it [{AppVPackageRoot}] cannot be replaced, and other "
+      "tokens stand for the folders of the machine also where the package has files for them.",
+      OPT_ROOT },
+    { "user", 'u', "NAME", "Name of the user's directory in C:\\users. Default: your user name, as in Wine.",
+      OPT_USER },
+    { "token", 't', "NAME=VALUE",
+      "Replace [{NAME}] with VALUE, whatever it stands for otherwise. May be repeated.", OPT_TOKEN },
+    { "utf8", 0, NULL,
+      "Write UTF-8, for reading and comparing. Default: UTF-16 with a byte order mark, which is what "
+      "regedit of Windows and of Wine reads.",
+      OPT_UTF8 },
+    SFT_JSON_OPTION,
+    { NULL, 0, NULL, NULL, 0 },
+};
+static const struct cli_group groups[] = {
+    { NULL, CLI_STYLE_LONG, options },
+    CONNECTION_GROUP,
+    { NULL, CLI_STYLE_LONG, NULL },
+};
+static const char *const synopsis[] = { "[OPTION]... SOURCE", NULL };
+static const struct cli_command command = {
+    .name = "sft registry",
+    .synopsis = synopsis,
+    .summary = "Writes the registry of an App-V 5 or MSIX package as a .reg file.",
+    .description = "Tokens for folders, such as [{ProgramFilesX86}], become the folders' paths as they are "
+                   "in Wine. Load it with 'wine regedit /S FILE'.",
+    .groups = groups,
+};
+
+/* App-V marks values that have tokens, or no name, with bits above the type. */
+#define TYPE_MASK 0xffffu
+
+/* Keys that are deep in one another would make a small hive a huge text. */
+#define PATH_BYTES_MAX (256u * 1024u * 1024u)
+
+struct registry {
+    struct sft_input in;
+    struct appv_token_options token_options;
+    struct appv_tokens *tokens; /* owned */
+    char *root;                 /* owned */
+    const char *path;           /* of the output, or NULL */
+    bool force;
+    struct pack_output *output; /* owned; NULL: standard output */
+    struct reg_text text;
+    struct json json;
+    struct hive_file {
+        uint8_t *data; /* owned; NULL: the package has none */
+        size_t len;    /* read so far */
+    } hives[REGISTRY_HIVE_COUNT];
+    enum registry_hive which; /* is written */
+    bool in_key;              /* the current key has a place */
+    bool json_key;            /* an object for a key is open */
+    uint64_t path_bytes;      /* of all keys */
+    uint64_t left_out;
+};
+
+static int write_out(void *arg, const void *data, size_t len, struct err *e)
+{
+    struct registry *r = arg;
+
+    if (r->output)
+        return pack_output_append(r->output, data, len, e);
+    return fwrite(data, 1, len, stdout) == len ? 0 : err_sys(e, "standard output");
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+/* DATA, text in UTF-16, with its tokens replaced; *out is NULL if it has none. Caller frees. */
+static int replace_data(struct registry *r, const uint8_t *data, size_t len, uint8_t **out,
+                        size_t *out_len, struct err *e)
+{
+    auto_free char *text = NULL, *replaced = NULL;
+    size_t n;
+    int rc = utf16_to_utf8(data, len, &text, &n);
+
+    *out = NULL;
+    if (rc == -EILSEQ || (!rc && !memmem(text, n, "[{", 2)))
+        return 0;
+    if (!rc)
+        rc = appv_tokens_replace(r->tokens, text, n, &replaced, &n, e);
+    else
+        return err_nomem(e);
+    if (!rc && utf16_from_utf8(replaced, n, out, out_len))
+        rc = err_nomem(e); /* it is UTF-8: the options were looked at */
+    return rc;
+}
+
+/* TEXT of N bytes, each string with a NUL behind it. */
+static void strings_json(struct json *j, const char *text, size_t n)
+{
+    json_array(j, "strings");
+    for (size_t at = 0; at < n; at += strlen(text + at) + 1)
+        json_string(j, NULL, text + at);
+    json_close_array(j);
+}
+
+/* Data as something better than bytes. False: it is not what its type says. */
+static bool data_json(struct json *j, uint32_t type, const uint8_t *data, size_t len)
+{
+    auto_free char *text = NULL;
+    size_t n;
+
+    if ((type == REG_DWORD && len == 4) || (type == REG_QWORD && len == 8)) {
+        uint64_t v = 0;
+        for (size_t i = len; i-- > 0;)
+            v = v << 8 | data[i];
+        json_uint(j, "number", v);
+        return true;
+    }
+    if (!reg_type_is_text(type) || utf16_to_utf8(data, len, &text, &n) || !n || text[n - 1])
+        return false;
+    if (type == REG_MULTI_SZ) {
+        if (n > 1 && text[n - 2]) /* the empty string at the end is missing */
+            return false;
+        strings_json(j, text, n - 1);
+        return true;
+    }
+    if (strlen(text) != n - 1)
+        return false;
+    json_string(j, "text", text);
+    return true;
+}
+
+static void value_json(struct json *j, const char *name, uint32_t type, const uint8_t *data, size_t len)
+{
+    char number[16];
+
+    (void)snprintf(number, sizeof number, "0x%" PRIx32, type);
+    json_object(j, NULL);
+    json_string(j, "name", name);
+    json_string(j, "type", reg_type_name(type) ? reg_type_name(type) : number);
+    if (!data_json(j, type, data, len))
+        json_hex(j, "hex", data, len);
+    json_close_object(j);
+}
+
+static int on_value(void *arg, const struct hive_value *v, struct err *e)
+{
+    struct registry *r = arg;
+    auto_free char *name = NULL;
+    auto_free uint8_t *replaced = NULL;
+    uint32_t type = v->type & TYPE_MASK;
+    const uint8_t *data = v->data;
+    size_t len = v->len, name_len, new_len;
+
+    if (!r->in_key) {
+        r->left_out++;
+        return 0;
+    }
+    int rc = appv_tokens_replace(r->tokens, v->name, strlen(v->name), &name, &name_len, e);
+    if (!rc && reg_type_is_text(type))
+        rc = replace_data(r, data, len, &replaced, &new_len, e);
+    if (rc)
+        return rc;
+    if (replaced) {
+        data = replaced;
+        len = new_len;
+    }
+    if (!r->in.report.json)
+        return reg_text_value(&r->text, name, type, data, len, e);
+    value_json(&r->json, name, type, data, len);
+    return 0;
+}
+
+/* --- keys ------------------------------------------------------------------------------------ */
+
+static void close_key_json(struct registry *r)
+{
+    if (!r->json_key)
+        return;
+    json_close_array(&r->json);
+    json_close_object(&r->json);
+    r->json_key = false;
+}
+
+static int on_key(void *arg, const char *hive_path, struct err *e)
+{
+    struct registry *r = arg;
+    auto_free char *path = NULL;
+
+    if (registry_path(r->which, hive_path, &path))
+        return err_nomem(e);
+    r->in_key = path;
+    if (!path)
+        return 0;
+    r->path_bytes += strlen(path);
+    if (r->path_bytes > PATH_BYTES_MAX)
+        return err_set(e, ERR_LIMIT, "the paths of all keys are longer than %u bytes", PATH_BYTES_MAX);
+    if (!r->in.report.json)
+        return reg_text_key(&r->text, path, e);
+    close_key_json(r);
+    json_object(&r->json, NULL);
+    json_string(&r->json, "path", path);
+    json_array(&r->json, "values");
+    r->json_key = true;
+    return 0;
+}
+
+/* --- hives ----------------------------------------------------------------------------------- */
+
+static int take_bytes(void *arg, const void *data, size_t len, struct err *e)
+{
+    struct hive_file *f = arg;
+
+    (void)e;
+    memcpy(f->data + f->len, data, len); /* sft_stream() gives no more than the file's size */
+    f->len += len;
+    return 0;
+}
+
+static int load_hive(struct registry *r, enum registry_hive which, uint32_t node, struct err *e)
+{
+    struct hive_file *f = &r->hives[which];
+    uint64_t size = package_node(r->in.package, node)->size;
+
+    if (size > HIVE_BYTES_MAX)
+        return err_set(e, ERR_LIMIT, "larger than %u bytes", HIVE_BYTES_MAX);
+    auto_free void *buf = malloc(SFT_STREAM_BYTES);
+    f->data = malloc(size ? (size_t)size : 1);
+    if (!f->data || !buf)
+        return err_nomem(e);
+    int rc = sft_stream(&r->in, node, buf, take_bytes, f, e);
+    return rc ? rc : hive_check(f->data, f->len, e);
+}
+
+/* All of them are read and checked before anything is written. */
+static int load_hives(struct registry *r, struct err *e)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < REGISTRY_HIVE_COUNT; i++) {
+        const char *name = registry_hive_name(i);
+        uint32_t node = package_lookup(r->in.package, NODE_ROOT, name, strlen(name), false);
+        if (node == NODE_NONE || sft_is_dir(package_node(r->in.package, node)))
+            continue;
+        count++;
+        int rc = load_hive(r, i, node, e);
+        if (rc) {
+            err_wrap(e, "%s", name);
+            return rc;
+        }
+    }
+    if (!count)
+        return err_set(e, ERR_NOT_FOUND, "the package has no registry (none of Registry.dat, User.dat, "
+                                         "UserClasses.dat)");
+    return 0;
+}
+
+static int write_hives(struct registry *r, struct err *e)
+{
+    int rc = r->in.report.json ? 0 : reg_text_begin(&r->text, e);
+
+    for (unsigned i = 0; !rc && i < REGISTRY_HIVE_COUNT; i++) {
+        struct hive_reader reader = { .key = on_key, .value = on_value, .arg = r };
+        if (!r->hives[i].data)
+            continue;
+        r->which = i;
+        rc = hive_read(r->hives[i].data, r->hives[i].len, &reader, e);
+        r->left_out += reader.unnamed;
+        if (rc)
+            err_wrap(e, "%s", registry_hive_name(i));
+    }
+    return rc;
+}
+
+/* --- the output ------------------------------------------------------------------------------ */
+
+static int write_text(struct registry *r, struct err *e)
+{
+    int rc = 0;
+
+    r->text.write = write_out;
+    r->text.arg = r;
+    if (r->path)
+        rc = pack_output_new(r->path, r->force, &r->output, e);
+    if (!rc)
+        rc = write_hives(r, e);
+    if (!rc && r->output)
+        rc = pack_output_finish(r->output, (const uint8_t *)"", 0, NULL, NULL, e);
+    return rc;
+}
+
+static int write_json(struct registry *r, struct err *e)
+{
+    const char *const *names;
+    struct json *j = &r->json;
+
+    *j = json_begin(stdout);
+    json_object(j, NULL);
+    json_array(j, "keys");
+    int rc = write_hives(r, e);
+    close_key_json(r);
+    json_close_array(j);
+    json_bool(j, "complete", !rc);
+    json_uint(j, "tokens_replaced", appv_tokens_replaced(r->tokens));
+    json_uint(j, "tokens_unknown", appv_tokens_unknown(r->tokens, &names));
+    json_array(j, "unknown_tokens");
+    for (; *names; names++)
+        json_string(j, NULL, *names);
+    json_close_array(j);
+    json_uint(j, "left_out", r->left_out);
+    json_close_object(j);
+    json_end(j); /* report_finish() looks */
+    return rc;
+}
+
+static void print_notes(const struct registry *r)
+{
+    const char *const *names;
+    uint64_t unknown = appv_tokens_unknown(r->tokens, &names);
+    char list[APPV_UNKNOWN_MAX * (APPV_TOKEN_NAME_MAX + 2) + 1] = "";
+    size_t n = 0;
+
+    for (; *names; names++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", *names);
+    if (unknown)
+        report_note(&r->in.report,
+                    "%" PRIu64 " tokens stay as they are (%s); --root=PATH says what AppVPackageRoot is, "
+                    "--token=NAME=VALUE what another is",
+                    unknown, list);
+    if (r->left_out)
+        report_note(&r->in.report,
+                    "%" PRIu64 " keys and values are left out: regedit could not read their names, or "
+                    "they belong nowhere",
+                    r->left_out);
+}
+
+/* The directory that has the files that programs see: Root in App-V packages. */
+static uint32_t payload(const struct package *p)
+{
+    uint32_t root = strcmp(package_info(p)->format, "appv") != 0
+                        ? NODE_NONE
+                        : package_lookup(p, NODE_ROOT, "Root", strlen("Root"), false);
+
+    return root == NODE_NONE ? NODE_ROOT : root;
+}
+
+static enum exitcode write_registry(struct registry *r)
+{
+    struct err e = { 0 };
+    struct report report = r->in.report;
+
+    r->token_options.package = r->in.package;
+    r->token_options.top = payload(r->in.package);
+    appv_tokens_configure(r->tokens, &r->token_options);
+    int rc = load_hives(r, &e);
+    if (!rc) {
+        rc = report.json ? write_json(r, &e) : write_text(r, &e);
+        report.json = false; /* there is an object on standard output already */
+    }
+    if (rc)
+        return report_error(&report, r->in.location, &e);
+    print_notes(r);
+    return EXITCODE_OK;
+}
+
+/* --- the command ----------------------------------------------------------------------------- */
+
+/* TEXT will stand in what we write. */
+static int check_text(const char *what, const char *text, struct err *e)
+{
+    auto_free uint8_t *wide = NULL;
+    size_t n;
+
+    if (!reg_text_can_name(text, false) || utf16_from_utf8(text, strlen(text), &wide, &n))
+        return err_set(e, ERR_INVALID, "%s: control characters, or not UTF-8", what);
+    return 0;
+}
+
+/* "/mnt/app/" is "Z:\mnt\app" for Wine; of a Windows path the backslash at the end goes. */
+static int set_root(struct registry *r, const char *path, struct err *e)
+{
+    bool unix_path = *path == '/';
+    char *root;
+    int rc = check_text("--root", path, e);
+
+    if (!rc && !*path)
+        rc = err_set(e, ERR_INVALID, "--root: a path is expected");
+    if (rc)
+        return rc;
+    if (asprintf(&root, "%s%s", unix_path ? "Z:" : "", path) < 0)
+        return err_nomem(e);
+    for (char *c = root; unix_path && *c; c++)
+        if (*c == '/')
+            *c = '\\';
+    for (size_t n = strlen(root); n && root[n - 1] == '\\'; n--)
+        root[n - 1] = '\0';
+    free(r->root);
+    r->token_options.root = r->root = root;
+    return 0;
+}
+
+static int set_user(struct registry *r, const char *name, struct err *e)
+{
+    if (!*name || strpbrk(name, "\\/:"))
+        return err_set(e, ERR_INVALID, "--user: '%s' is not the name of a directory", name);
+    r->token_options.user = name;
+    return check_text("--user", name, e);
+}
+
+/* As Wine does. */
+static const char *default_user(void)
+{
+    const struct passwd *me = getpwuid(getuid());
+    const char *name = me ? me->pw_name : getenv("USER");
+
+    return name && *name ? name : "user";
+}
+
+static int set_token(struct registry *r, const char *assignment, struct err *e)
+{
+    int rc = check_text("--token", assignment, e);
+
+    return rc ? rc : appv_tokens_set(r->tokens, assignment, e);
+}
+
+/* 0, or the exit code after a message. */
+static int option(struct registry *r, struct cli *cli, int id)
+{
+    struct err e = { 0 };
+    int rc = 0;
+
+    switch (id) {
+    case OPT_OUTPUT:
+        r->path = cli->arg;
+        break;
+    case OPT_FORCE:
+        r->force = true;
+        break;
+    case OPT_UTF8:
+        r->text.utf8 = true;
+        break;
+    case OPT_ROOT:
+        rc = set_root(r, cli->arg, &e);
+        break;
+    case OPT_USER:
+        rc = set_user(r, cli->arg, &e);
+        break;
+    case OPT_TOKEN:
+        rc = set_token(r, cli->arg, &e);
+        break;
+    default:
+        return sft_common_option(&r->in, cli, id);
+    }
+    return rc ? cli_usage_error(cli, "%s", e.text) : 0;
+}
+
+static void release(struct registry *r)
+{
+    sft_close(&r->in);
+    pack_output_free(r->output);
+    for (unsigned i = 0; i < REGISTRY_HIVE_COUNT; i++)
+        free(r->hives[i].data);
+    appv_tokens_free(r->tokens);
+    free(r->root);
+}
+
+static int parse(struct registry *r, struct cli *cli)
+{
+    int id, rc;
+
+    while ((id = cli_next(cli)) > 0)
+        if ((rc = option(r, cli, id)))
+            return rc;
+    if (id < 0)
+        return (int)cli->status;
+    if (cli->operand_count != 1)
+        return cli_usage_error(cli, "registry needs a SOURCE");
+    if (r->in.report.json && (r->path || r->text.utf8))
+        return cli_usage_error(cli, "--json goes to standard output and is UTF-8 always");
+    return -1;
+}
+
+static int run(int argc, char **argv)
+{
+    struct registry r = { .in = SFT_INPUT_INIT, .token_options.user = default_user(),
+                          .tokens = appv_tokens_new() };
+    enum exitcode status = EXITCODE_FAILURE;
+    struct cli cli;
+
+    if (!r.tokens) {
+        struct err e;
+
+        (void)err_nomem(&e);
+        return (int)report_error(&r.in.report, NULL, &e);
+    }
+    cli_begin(&cli, &command, argc, argv);
+    int rc = parse(&r, &cli);
+    if (rc < 0) {
+        r.in.connection.container.metadata = true; /* App-V's hive is one of the container's files */
+        status = sft_open(&r.in, cli.operands[0]);
+        if (status == EXITCODE_OK)
+            status = sft_start_engine(&r.in);
+        if (status == EXITCODE_OK)
+            status = write_registry(&r);
+        status = report_finish(&r.in.report, status);
+    }
+    release(&r);
+    return rc < 0 ? (int)status : rc;
+}
+
+const struct sft_subcommand sft_registry = { &command, run };
