@@ -86,4 +86,4 @@ install_missing() {
 # What building needs, and what running the programs needs.
 BUILD_PACKAGES="autoconf automake gcc make pkgconf libc6-dev libfuse3-dev libcurl4-openssl-dev
     libzstd-dev libdeflate-dev zlib1g-dev libbz2-dev libxml2-dev libutf8proc-dev libssl-dev libarchive-dev
-    fuse3"
+    libhivex-dev fuse3"

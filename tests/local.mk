@@ -63,6 +63,7 @@ EXTRA_DIST += \
 	tests/it-070-appx.sh \
 	tests/it-071-appx-signature.sh \
 	tests/it-072-appx-wine.sh \
+	tests/it-075-registry.sh \
 	tests/it-077-appx-large.sh \
 	tests/make-appx.py \
 	tests/it-066-soak.sh \
@@ -86,6 +87,7 @@ if HAVE_CUNIT
 unit_tests = \
 	tests/test-ahead \
 	tests/test-appv-files \
+	tests/test-appv-tokens \
 	tests/test-appx-blockmap \
 	tests/test-appx-bundle \
 	tests/test-appx-digester \
@@ -118,6 +120,7 @@ unit_tests = \
 	tests/test-fold \
 	tests/test-frames \
 	tests/test-guid \
+	tests/test-hive-check \
 	tests/test-holdoff \
 	tests/test-href \
 	tests/test-http-reply \
@@ -155,6 +158,7 @@ unit_tests = \
 	tests/test-package-builder \
 	tests/test-partial \
 	tests/test-partial-model \
+	tests/test-reg-text \
 	tests/test-retry \
 	tests/test-samples \
 	tests/test-sft \
@@ -444,6 +448,9 @@ check_PROGRAMS += \
 if WITH_FUSE
 check_PROGRAMS += tests/fuzz/fuzz-control
 endif
+if HAVE_HIVEX
+check_PROGRAMS += tests/fuzz/fuzz-registry
+endif
 if FUZZING
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_ldadd = $(LIBSFT)
@@ -536,6 +543,11 @@ tests_fuzz_fuzz_http_reply_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_http_reply_LDADD = $(LIBSFTFETCH) $(fuzz_ldadd)
 tests_fuzz_fuzz_http_reply_SOURCES = tests/fuzz/fuzz-http-reply.c tests/fuzz/fuzz.h
 
+tests_fuzz_fuzz_registry_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_registry_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_registry_LDADD = libsfttools.a $(HIVEX_LIBS) $(fuzz_ldadd)
+tests_fuzz_fuzz_registry_SOURCES = tests/fuzz/fuzz-registry.c tests/fuzz/fuzz.h
+
 tests_fuzz_fuzz_sigv4_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_sigv4_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_sigv4_LDADD = $(LIBSFTFETCH) $(fuzz_ldadd)
@@ -548,7 +560,8 @@ tests_fuzz_fuzz_overlay_map_SOURCES = tests/fuzz/fuzz-overlay-map.c tests/fuzz/f
 
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_make_seeds_LDADD = $(LIBSFTOVERLAY) $(LIBSFTFETCH) $(LIBSFT)
-tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c tests/appx_fixture.h tests/zip_fixture.h $(bad_dsft_sources)
+tests_fuzz_make_seeds_SOURCES = tests/fuzz/make-seeds.c tests/appx_fixture.h tests/hive_fixture.h \
+	tests/zip_fixture.h $(bad_dsft_sources)
 
 tests_test_package_builder_CPPFLAGS = $(unit_cppflags)
 tests_test_package_builder_LDADD = $(unit_ldadd)
@@ -557,6 +570,19 @@ tests_test_package_builder_SOURCES = tests/test-package-builder.c tests/package_
 tests_test_appv_files_CPPFLAGS = $(unit_cppflags)
 tests_test_appv_files_LDADD = $(unit_ldadd)
 tests_test_appv_files_SOURCES = tests/test-appv-files.c tests/unit.h
+
+tests_test_appv_tokens_CPPFLAGS = $(unit_cppflags)
+tests_test_appv_tokens_LDADD = $(unit_ldadd)
+tests_test_appv_tokens_SOURCES = tests/test-appv-tokens.c tests/appx_fixture.h tests/unit.h \
+	tests/zip_fixture.h
+
+tests_test_hive_check_CPPFLAGS = $(unit_cppflags)
+tests_test_hive_check_LDADD = $(unit_ldadd)
+tests_test_hive_check_SOURCES = tests/test-hive-check.c tests/hive_fixture.h tests/unit.h
+
+tests_test_reg_text_CPPFLAGS = $(unit_cppflags)
+tests_test_reg_text_LDADD = libsfttools.a $(unit_ldadd)
+tests_test_reg_text_SOURCES = tests/test-reg-text.c tests/unit.h
 
 tests_test_appx_bundle_CPPFLAGS = $(unit_cppflags)
 tests_test_appx_bundle_LDADD = $(unit_ldadd)
@@ -716,6 +742,12 @@ tests_http_order_LDADD = $(LIBSFTFETCH) $(LIBSFT)
 tests_http_order_SOURCES = tests/http-order.c
 tests_http_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)
 tests_http_check_SOURCES = tests/http-check.c
+
+# Hives for tests/it-075-registry.sh.
+check_PROGRAMS += tests/make-hive
+tests_make_hive_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
+tests_make_hive_LDADD = $(LIBSFT)
+tests_make_hive_SOURCES = tests/make-hive.c tests/hive_fixture.h
 
 check_PROGRAMS += tests/origin-check
 tests_origin_check_LDADD = $(LIBSFTFETCH) $(LIBSFT)

@@ -6,13 +6,13 @@
                  [--zip32] [--no-sizes | --wrong-sizes] [--continuous] [--short-descriptors] [--extra N]
                  [--prefix N] [--comment N]
                  [--wrong PATH] [--stream-map PATH[:FIRST:COUNT],...] [--short NAME=SHORT,...]
-                 [--name NAME] [--publisher DN] [--version V] [--executable PATH]
+                 [--name NAME] [--publisher DN] [--version V] [--executable PATH] [--registry FILE]
                  [--many N] [--hole BYTES]
 
     make-appx.py --bundle|--flat-bundle OUT ARCH=PACKAGE|resource:ID=PACKAGE...
 
 DIR is the payload (for --appv what is below Root/). --wrong: the block map has another hash for this
-file's first block. --no-sizes: the block map does not say how long compressed blocks are; --wrong-sizes:
+file's first block. --registry: FILE is App-V's Registry.dat, beside Root. --no-sizes: the block map does not say how long compressed blocks are; --wrong-sizes:
 it says so, but of other blocks. --continuous: files are compressed as a whole, as ordinary ZIP programs do,
 and the map has no sizes. --many: N small files more, many/0/0 and so on, 1000 in a directory. --hole: one more,
 hole.bin, of so many zeros, stored, which take no room on the disk.
@@ -255,6 +255,7 @@ def main():
     p.add_argument('--publisher', default='CN=Sample')
     p.add_argument('--version', default='1.2.3.4')
     p.add_argument('--executable')
+    p.add_argument('--registry')
     o = p.parse_args()
     paths = sorted(os.path.relpath(os.path.join(d, f), o.dir)
                    for d, _, files in os.walk(o.dir) for f in files)
@@ -262,6 +263,9 @@ def main():
         w = Writer(out, o)
         if o.appv:
             w.add('FilesystemMetadata.xml', metadata(o, o.dir))
+        if o.registry:
+            with open(o.registry, 'rb') as f:
+                w.add('Registry.dat', f.read())
         for path in paths:
             with open(os.path.join(o.dir, path), 'rb') as f:
                 w.add(('Root/' if o.appv else '') + path, f.read(), store=o.store)

@@ -281,7 +281,8 @@ main() {
     if ! install_missing $BUILD_PACKAGES libcunit1-dev nginx python3 gcc-mingw-w64-x86-64 clang \
         libclang-rt-dev gdb xz-utils openssl man-db groff-base apache2-bin \
         libapache2-mod-auth-gssapi krb5-kdc krb5-admin-server krb5-user git sqlite3 rsync attr \
-        valgrind varnish squid python3-botocore unzip osslsigncode xvfb x11-utils; then
+        valgrind varnish squid python3-botocore unzip osslsigncode xvfb x11-utils \
+        libhivex-bin; then
         echo "FAILED  installing packages"
         fail "installing packages"
     fi

@@ -57,7 +57,7 @@ static int read_value(struct walk *w, hive_value_h handle, struct err *e)
     auto_free char *data = len ? hivex_value_value(w->hive, handle, &type, &len) : NULL;
     if (len && !data)
         return hivex_error("data of a value", e);
-    const struct hive_value v = { name, (uint32_t)type, (const uint8_t *)data, len };
+    const struct hive_value v = { name, (uint32_t)type, (const uint8_t *)(len ? data : ""), len };
     return w->reader->value(w->reader->arg, &v, e);
 }
 

@@ -11,7 +11,7 @@
 struct hive_value {
     const char *name; /* UTF-8; "" is the default value */
     uint32_t type;    /* as stored, with bits that Windows does not know */
-    const uint8_t *data;
+    const uint8_t *data; /* never NULL */
     size_t len;
 };
 

@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #define MACHINE "HKEY_LOCAL_MACHINE"
+#define SOFTWARE MACHINE "\\Software"
 #define USER    "HKEY_CURRENT_USER"
 #define USERS   "HKEY_USERS"
 #define CLASSES USER "\\Software\\Classes"
@@ -65,8 +66,11 @@ static const char *top_of(enum registry_hive hive, const char **path)
 {
     if (take(path, "REGISTRY"))
         return take(path, "MACHINE") ? MACHINE : take(path, "USER") ? user_top(path) : NULL;
-    if (hive == REGISTRY_MACHINE)
-        return !**path ? NULL : strncasecmp(*path, "Software", 8) ? MACHINE "\\Software" : MACHINE;
+    if (hive == REGISTRY_MACHINE) {
+        bool any = **path;
+        (void)take(path, "Software"); /* some have it, too */
+        return any ? SOFTWARE : NULL;
+    }
     return hive == REGISTRY_USER ? USER : CLASSES;
 }
 

@@ -345,13 +345,13 @@ static void print_notes(const struct registry *r)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", *names);
     if (unknown)
         report_note(&r->in.report,
-                    "%" PRIu64 " tokens stay as they are (%s); --root=PATH says what AppVPackageRoot is, "
-                    "--token=NAME=VALUE what another is",
+                    "tokens that stay as they are: %" PRIu64 " (%s); --root=PATH says what "
+                    "AppVPackageRoot is, --token=NAME=VALUE what another is",
                     unknown, list);
     if (r->left_out)
         report_note(&r->in.report,
-                    "%" PRIu64 " keys and values are left out: regedit could not read their names, or "
-                    "they belong nowhere",
+                    "keys and values left out, because regedit could not read their names or they "
+                    "belong nowhere: %" PRIu64,
                     r->left_out);
 }
 

@@ -3,7 +3,7 @@
  * make-seeds DIR: writes the binary seeds of the fuzz targets into DIR/NAME/, so that none of them
  * lies in the repository. Good packages of every codec and flag, every row of tests/bad-sft.c,
  * differential packages likewise, maps of partial files, indexes of the disk cache, documents in
- * UTF-16, ZIP archives, and signatures of packages.
+ * UTF-16, ZIP archives, signatures of packages and registry hives.
  */
 #include "config.h"
 
@@ -16,6 +16,7 @@
 #include "tests/appx_fixture.h"
 #include "tests/bad-dsft.h"
 #include "tests/bad-sft.h"
+#include "tests/hive_fixture.h"
 #include "tests/make-sft.h"
 #include "tests/signature_fixture.h"
 
@@ -237,6 +238,45 @@ static int signature_seeds(const char *dir)
     return rc;
 }
 
+/* A key with values of most types; more keys in lists of KIND, one of lists if NESTED. */
+static void make_hive(struct hive_image *h, const char *kind, bool nested)
+{
+    static uint8_t big[20000];
+    uint32_t values[7], keys[2];
+
+    hive_begin(h);
+    values[0] = hive_text(h, "", 0x440001, "[{ProgramFilesX86}]\\a.exe", 25);
+    values[1] = hive_text(h, "list", 0x400007, "a\0[{AppVPackageRoot}]\0", 22);
+    values[2] = hive_value(h, "number", 4, "\1\2\3\4", 4);
+    values[3] = hive_value(h, "long", 11, "\1\2\3\4\5\6\7\10", 8);
+    values[4] = hive_value(h, "Größe", 3, "", 0);
+    values[5] = hive_value(h, "文", 6, "\0\xd8", 2);
+    values[6] = hive_value(h, "big", 3, big, nested ? sizeof big : 100);
+    keys[0] = hive_key(h, "Ключ", NULL, 0, values, 7);
+    keys[1] = hive_key(h, "MACHINE", NULL, 0, values, 1);
+    uint32_t list = hive_list(h, kind, keys, 2);
+    if (nested)
+        list = hive_list(h, "ri", &list, 1);
+    uint32_t registry = hive_key_over(h, "REGISTRY", list, 2, NULL, 0);
+    hive_end(h, hive_key(h, "root", &registry, 1, NULL, 0));
+}
+
+static int hive_seeds(const char *dir)
+{
+    static const char *const kinds[] = { "lf", "lh", "li" };
+    int rc = 0;
+
+    for (unsigned i = 0; i < 2 * ARRAY_LEN(kinds) && !rc; i++) {
+        struct hive_image h;
+        char name[32];
+        make_hive(&h, kinds[i / 2], i % 2);
+        (void)snprintf(name, sizeof name, "%s-%u", kinds[i / 2], i % 2);
+        rc = write_file(dir, "registry", name, h.data, h.len);
+        hive_image_free(&h);
+    }
+    return rc;
+}
+
 /* Sections that are not encoded are where a fuzzer's changes mean something. */
 static int raw_seed(const char *dir)
 {
@@ -250,7 +290,7 @@ int main(int argc, char **argv)
 {
     static const char *const targets[] = { "appv-files",  "appx-blockmap", "appx-signature",
                                            "cache-index", "container",     "dsft",
-                                           "overlay-map", "zip" };
+                                           "overlay-map", "registry",      "zip" };
     char path[4096];
     if (argc != 2 || strlen(argv[1]) > sizeof path - 64) {
         fprintf(stderr, "usage: make-seeds DIR\n");
@@ -265,7 +305,7 @@ int main(int argc, char **argv)
     if (good_seeds(argv[1]) || raw_seed(argv[1]) || !bad_sft_each(bad_seed, &bad) || bad.rc ||
         dsft_seeds(argv[1]) || map_seeds(argv[1]) || cache_seeds(argv[1]) ||
         utf16_seeds(argv[1]) || zip_seeds(argv[1]) || long_header_seed(argv[1]) ||
-        signature_seeds(argv[1])) {
+        signature_seeds(argv[1]) || hive_seeds(argv[1])) {
         fprintf(stderr, "make-seeds: cannot write to %s\n", argv[1]);
         return 1;
     }
