@@ -211,6 +211,14 @@ static uint32_t vfs_directory(const struct package *p, uint32_t top, const struc
     return k && k->vfs ? child(p, vfs, k->vfs, strlen(k->vfs)) : NODE_NONE;
 }
 
+uint32_t appv_payload(const struct package *p, bool metadata)
+{
+    uint32_t root = metadata && !strcmp(package_info(p)->format, "appv") ? child(p, NODE_ROOT, "Root", 4)
+                                                                         : NODE_NONE;
+
+    return root == NODE_NONE ? NODE_ROOT : root;
+}
+
 uint32_t appv_token_resolve(const struct package *p, uint32_t top, const char *path)
 {
     struct appv_token t;

@@ -26,9 +26,12 @@ struct appv_token {
 /* Whether LEN bytes of TEXT begin with a token, known or not: letters, digits, spaces in the brackets. */
 bool appv_token_at(const char *text, size_t len, struct appv_token *out);
 
+/* Where what programs see begins: NODE_ROOT; or in an App-V package that was opened with its METADATA
+ * (struct container_options), the directory Root. */
+uint32_t appv_payload(const struct package *p, bool metadata);
+
 /* The file or directory of P that PATH names: "[{ProgramFilesX86}]\dir\a.exe", or without a token
- * below the package's root. NODE_NONE if there is none. TOP is where the payload begins: NODE_ROOT, or
- * the node Root of an App-V package that was opened with its metadata. */
+ * below TOP, where the payload begins. NODE_NONE if there is none. */
 uint32_t appv_token_resolve(const struct package *p, uint32_t top, const char *path);
 
 /* --- replacing tokens by Windows' paths ------------------------------------------------------ */
@@ -40,7 +43,7 @@ struct appv_token_options {
     const char *root;              /* where the package is, as a Windows path without a backslash at the
                                     * end; NULL if not known: AppVPackageRoot stays as it is */
     const struct package *package; /* with ROOT: paths that are found below VFS are put below ROOT; or NULL */
-    uint32_t top;                  /* as above */
+    uint32_t top;                  /* where its payload begins */
 };
 
 struct appv_tokens *appv_tokens_new(void); /* NULL when out of memory */

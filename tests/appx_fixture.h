@@ -51,7 +51,10 @@ static inline void make_appx(struct zip_image *z, const struct appx_part_spec *p
     n = (size_t)snprintf(map, ROOM,
                          "<BlockMap xmlns='http://schemas.microsoft.com/appx/2010/blockmap' "
                          "HashMethod='http://www.w3.org/2001/04/xmlenc#sha256'>");
-    for (size_t i = 0; i <= count; i++) {
+    bool has_manifest = false;
+    for (size_t i = 0; i < count; i++)
+        has_manifest |= !strcmp(parts[i].name, manifest.name);
+    for (size_t i = 0; i < count + !has_manifest; i++) {
         const struct appx_part_spec *part = i < count ? &parts[i] : &manifest;
         (void)zip_put_stored(z, part->name, part->data, part->len);
         n += appx_map_file(map + n, ROOM - n, part);

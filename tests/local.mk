@@ -64,6 +64,7 @@ EXTRA_DIST += \
 	tests/it-071-appx-signature.sh \
 	tests/it-072-appx-wine.sh \
 	tests/it-075-registry.sh \
+	tests/it-076-applications.sh \
 	tests/it-077-appx-large.sh \
 	tests/make-appx.py \
 	tests/it-066-soak.sh \
@@ -235,6 +236,16 @@ check_PROGRAMS += tests/test-mount-setup
 TESTS += tests/test-mount-setup
 endif
 endif
+
+if HAVE_CUNIT
+check_PROGRAMS += tests/test-applications
+TESTS += tests/test-applications
+endif
+
+tests_test_applications_CPPFLAGS = $(unit_cppflags)
+tests_test_applications_LDADD = libsfttools.a $(unit_ldadd)
+tests_test_applications_SOURCES = tests/test-applications.c tests/appx_fixture.h tests/unit.h \
+	tests/zip_fixture.h tools/applications.c
 
 tests_test_mount_setup_CPPFLAGS = $(unit_cppflags)
 tests_test_mount_setup_LDADD = libsfttools.a $(LIBSFTFETCH) $(unit_ldadd)

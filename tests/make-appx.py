@@ -12,10 +12,11 @@
     make-appx.py --bundle|--flat-bundle OUT ARCH=PACKAGE|resource:ID=PACKAGE...
 
 DIR is the payload (for --appv what is below Root/). --wrong: the block map has another hash for this
-file's first block. --registry: FILE is App-V's Registry.dat, beside Root. --no-sizes: the block map does not say how long compressed blocks are; --wrong-sizes:
+file's first block. --no-sizes: the block map does not say how long compressed blocks are; --wrong-sizes:
 it says so, but of other blocks. --continuous: files are compressed as a whole, as ordinary ZIP programs do,
 and the map has no sizes. --many: N small files more, many/0/0 and so on, 1000 in a directory. --hole: one more,
-hole.bin, of so many zeros, stored, which take no room on the disk.
+hole.bin, of so many zeros, stored, which take no room on the disk. --executable: for --appv several, with
+commas. --registry: FILE is App-V's Registry.dat, beside Root.
 """
 import argparse
 import base64
@@ -151,6 +152,15 @@ class Writer:
                                    o.comment) + b'c' * o.comment)
 
 
+def appv_applications(o):
+    text = ''
+    for target in o.executable.split(',') if o.executable else ():
+        text += ('<appv:Application Id=%s Origin="Application"><appv:Target>%s</appv:Target>'
+                 '<appv:VisualElements><appv:Name>%s</appv:Name></appv:VisualElements>'
+                 '</appv:Application>' % (quoteattr(target), target, target.split('\\')[-1]))
+    return '<appv:Applications>%s</appv:Applications>' % text if text else ''
+
+
 def manifest(o):
     if o.appv:
         return ('<?xml version="1.0" encoding="utf-8"?><Package IgnorableNamespaces="appv" '
@@ -158,8 +168,9 @@ def manifest(o):
                 '"http://schemas.microsoft.com/appv/2010/manifest"><Identity Name=%s Publisher=%s '
                 'Version=%s appv:PackageId="11111111-2222-3333-4444-555555555555" '
                 'appv:VersionId="66666666-7777-8888-9999-aaaaaaaaaaaa"/>'
-                '<Properties><DisplayName>%s</DisplayName></Properties></Package>' % (
-                    quoteattr(o.name), quoteattr(o.publisher), quoteattr(o.version), o.name)).encode()
+                '<Properties><DisplayName>%s</DisplayName></Properties>%s</Package>' % (
+                    quoteattr(o.name), quoteattr(o.publisher), quoteattr(o.version), o.name,
+                    appv_applications(o))).encode()
     application = ('<Applications><Application Id="App" Executable=%s EntryPoint='
                    '"Windows.FullTrustApplication"/></Applications>' % quoteattr(o.executable)
                    if o.executable else '')

@@ -5,7 +5,6 @@
 #include "tools/daemon.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,24 +44,23 @@ static enum exitcode reap(const char *program, pid_t child)
 /* The message is "+TEXT"; the end of the pipe without one says that the child has ended. */
 static enum exitcode wait_for_child(const char *program, pid_t child, int channel, bool print)
 {
-    char message[PATH_MAX + 2];
-    size_t len = 0;
-    ssize_t n;
+    char part[4096];
+    bool any = false;
 
-    while (len < sizeof message - 1) {
-        n = read(channel, message + len, sizeof message - 1 - len);
+    for (;;) {
+        ssize_t n = read(channel, part, sizeof part);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             break;
-        len += (size_t)n;
+        size_t skip = any ? 0 : 1;
+        any = true;
+        if (print)
+            (void)fwrite(part + skip, 1, (size_t)n - skip, stdout);
     }
-    message[len] = '\0';
-    if (!len)
+    if (!any)
         return reap(program, child);
-    if (print && (puts(message + 1) < 0 || fflush(stdout)))
-        return EXITCODE_FAILURE;
-    return EXITCODE_OK;
+    return fflush(stdout) || ferror(stdout) ? EXITCODE_FAILURE : EXITCODE_OK;
 }
 
 enum exitcode daemon_run(const char *program, bool foreground, bool print, daemon_body_fn body,
@@ -114,26 +112,35 @@ static void leave_terminal(void)
         (void)close(null);
 }
 
+/* False when nobody waits any more: the command was interrupted. */
+static bool send(int channel, const char *text, size_t len)
+{
+    while (len) {
+        ssize_t n = write(channel, text, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        text += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
 void daemon_ready(struct daemon *d, const char *message)
 {
-    char text[PATH_MAX + 2];
-    int len = snprintf(text, sizeof text, "+%s", message);
-    ssize_t n;
-
     d->is_ready = true;
     if (d->foreground) {
         if (d->print) {
-            (void)puts(message);
+            (void)fputs(message, stdout);
             (void)fflush(stdout);
         }
         return;
     }
     leave_terminal();
-    do
-        n = write(d->channel, text, len < (int)sizeof text ? (size_t)len : sizeof text - 1);
-    while (n < 0 && errno == EINTR);
+    bool sent = send(d->channel, "+", 1) && send(d->channel, message, strlen(message));
     (void)close(d->channel);
     d->channel = -1;
-    if (n < 0) /* nobody waits any more: the command was interrupted */
+    if (!sent)
         (void)kill(getpid(), SIGTERM);
 }

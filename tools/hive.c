@@ -148,6 +148,12 @@ static int open_hive(const void *data, size_t len, hive_h **out, struct err *e)
     return rc;
 }
 
+int hive_supported(struct err *e)
+{
+    (void)e;
+    return 0;
+}
+
 int hive_read(const void *data, size_t len, struct hive_reader *r, struct err *e)
 {
     struct walk w = { .reader = r };
@@ -167,12 +173,17 @@ int hive_read(const void *data, size_t len, struct hive_reader *r, struct err *e
 
 #else
 
+int hive_supported(struct err *e)
+{
+    return err_set(e, ERR_UNSUPPORTED, "this program was built without libhivex, which registries need");
+}
+
 int hive_read(const void *data, size_t len, struct hive_reader *r, struct err *e)
 {
     (void)data;
     (void)len;
     (void)r;
-    return err_set(e, ERR_UNSUPPORTED, "this program was built without libhivex, which registries need");
+    return hive_supported(e);
 }
 
 #endif

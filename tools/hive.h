@@ -25,11 +25,14 @@ struct hive_reader {
                        * could not read their names: control characters, no valid UTF-16 */
 };
 
+/* 0, or ERR_UNSUPPORTED if this program was built without libhivex. */
+int hive_supported(struct err *e) must_check;
+
 /*
  * Reads the LEN bytes of a hive in its own order. Errors: those of R, of hive_check(), ERR_CORRUPT where
  * libhivex refuses something; ERR_LIMIT for what is too much for libhivex (70,000 keys or 110,000
- * values in one key, a value of 8,000,000 bytes); ERR_UNSUPPORTED if built without it. libhivex wants a
- * file: a temporary one, without a name, in $TMPDIR or /tmp.
+ * values in one key, a value of 8,000,000 bytes); that of hive_supported(). libhivex wants a file: a
+ * temporary one, without a name, in $TMPDIR or /tmp.
  */
 int hive_read(const void *data, size_t len, struct hive_reader *r, struct err *e) must_check;
 

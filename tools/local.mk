@@ -162,6 +162,8 @@ sftmount_CPPFLAGS = $(AM_CPPFLAGS) $(CORE_CFLAGS)
 sftmount_LDADD = libsfttools.a $(LIBSFTVFS) $(LIBSFTFETCH) $(LIBSFT)
 sftmount_SOURCES = \
 	$(mount_sources) \
+	tools/applications.c \
+	tools/applications.h \
 	tools/runtime_dir.c \
 	tools/runtime_dir.h \
 	tools/sftmount.c \

@@ -92,7 +92,7 @@ static void ready(void *arg)
 {
     struct mount_work *w = arg;
 
-    daemon_ready(w->daemon, w->mountpoint);
+    daemon_ready(w->daemon, w->setup->announcement ? w->setup->announcement : "");
     log_info("mount", "%s: mounted source=%s", w->mountpoint, w->fsname);
     start_loading(w);
 }

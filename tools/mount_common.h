@@ -54,6 +54,7 @@ struct mount_setup {
     bool offline;       /* no server is to be asked */
     bool read_write;    /* rw was asked for */
     bool sloppy;        /* unknown options are passed over (mount -s) */
+    char *announcement; /* whole lines for standard output, when it is mounted; or NULL; owned */
     char *fuse_options; /* owned */
     char **copies;      /* owned texts of -o, which the structures above borrow from */
     size_t copy_count;

@@ -152,6 +152,7 @@ void mount_setup_free(struct mount_setup *s)
     for (size_t i = 0; i < s->copy_count; i++)
         free(s->copies[i]);
     free(s->copies);
+    free(s->announcement);
     free(s->fuse_options);
     free(s->overlay_dir);
     delivery_setup_free(&s->delivery);

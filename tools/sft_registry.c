@@ -250,7 +250,9 @@ static int load_hive(struct registry *r, enum registry_hive which, uint32_t node
     if (!f->data || !buf)
         return err_nomem(e);
     int rc = sft_stream(&r->in, node, buf, take_bytes, f, e);
-    return rc ? rc : hive_check(f->data, f->len, e);
+    if (!rc)
+        rc = hive_check(f->data, f->len, e);
+    return rc ? rc : hive_supported(e);
 }
 
 /* All of them are read and checked before anything is written. */
@@ -355,23 +357,13 @@ static void print_notes(const struct registry *r)
                     r->left_out);
 }
 
-/* The directory that has the files that programs see: Root in App-V packages. */
-static uint32_t payload(const struct package *p)
-{
-    uint32_t root = strcmp(package_info(p)->format, "appv") != 0
-                        ? NODE_NONE
-                        : package_lookup(p, NODE_ROOT, "Root", strlen("Root"), false);
-
-    return root == NODE_NONE ? NODE_ROOT : root;
-}
-
 static enum exitcode write_registry(struct registry *r)
 {
     struct err e = { 0 };
     struct report report = r->in.report;
 
     r->token_options.package = r->in.package;
-    r->token_options.top = payload(r->in.package);
+    r->token_options.top = appv_payload(r->in.package, true);
     appv_tokens_configure(r->tokens, &r->token_options);
     int rc = load_hives(r, &e);
     if (!rc) {

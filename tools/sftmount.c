@@ -11,7 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "src/appv_tokens.h"
 #include "src/log.h"
+#include "tools/applications.h"
 #include "tools/json.h"
 #include "tools/mount_common.h"
 #include "tools/runtime_dir.h"
@@ -31,6 +33,7 @@ enum {
     OPT_SOURCE_ROOT,
     OPT_SOURCE,
     OPT_OVERLAY,
+    OPT_APPLICATIONS,
 };
 
 static const struct cli_option options[] = {
@@ -40,7 +43,12 @@ static const struct cli_option options[] = {
       OPT_UNMOUNT },
     { "lazy", 'z', NULL, "With -u: detach at once, also when the mount is in use.", OPT_LAZY },
     { "list", 'l', NULL, "List the mounted packages.", OPT_LIST },
-    { "json", 0, NULL, "With --list: print JSON, errors too.", OPT_JSON },
+    { "print-applications", 'p', NULL,
+      "When it is mounted, print a line for each program that the package or the OSD names: P if it is "
+      "in the package, S if it is one of the system; its path in the mount; working directory, arguments "
+      "and name, with tabs between.",
+      OPT_APPLICATIONS },
+    { "json", 0, NULL, "With --list and --print-applications: print JSON, errors too.", OPT_JSON },
     { "options", 'o', "LIST",
       "Options separated by commas; see below. A comma in a value is written \\,. May be repeated.",
       OPT_OPTIONS },
@@ -96,7 +104,7 @@ struct sftmount {
     struct target target;
     const char *named, *mountpoint;
     char *made; /* a mount point of our own making, NULL if none */
-    bool foreground, unmount, lazy, list;
+    bool foreground, unmount, lazy, list, applications;
 };
 
 static int take_option(struct sftmount *m, int id, const char *arg, struct err *e)
@@ -123,6 +131,9 @@ static int take_option(struct sftmount *m, int id, const char *arg, struct err *
         return 0;
     case OPT_JSON:
         m->setup.report.json = true;
+        return 0;
+    case OPT_APPLICATIONS:
+        m->applications = true;
         return 0;
     case OPT_OVERLAY:
         return mount_setup_overlay(&m->setup, arg, e);
@@ -161,24 +172,48 @@ static int check_guid(const struct sftmount *m, const struct package_info *info,
                    has, document, wanted);
 }
 
+static int make_mountpoint(struct sftmount *m, const struct package_info *info, char **mountpoint,
+                           struct err *e)
+{
+    const char *name = m->target.name[0] ? m->target.name : info->name;
+    int rc = runtime_dir_make(name[0] ? name : info->root_name, &info->package_guid, mountpoint, e);
+
+    if (rc)
+        return rc;
+    m->made = strdup(*mountpoint);
+    return m->made ? 0 : err_nomem(e);
+}
+
+/* What will be printed when it is mounted. */
+static int announce(struct sftmount *m, const struct package *p, const char *mountpoint, struct err *e)
+{
+    const struct applications a = {
+        .package = p,
+        .top = appv_payload(p, m->setup.connection.container.metadata),
+        .mountpoint = mountpoint,
+        .target = &m->target,
+        .json = m->setup.report.json,
+        .with_mountpoint = !m->mountpoint,
+    };
+
+    if (m->applications)
+        return applications_describe(&a, &m->setup.announcement, e);
+    if (m->mountpoint || asprintf(&m->setup.announcement, "%s\n", mountpoint) >= 0)
+        return 0;
+    m->setup.announcement = NULL;
+    return err_nomem(e);
+}
+
 /* Called with the open package: is it the right one, and where does it go? */
 static int check(void *arg, const struct package *p, char **mountpoint, struct err *e)
 {
     const struct package_info *info = package_info(p);
     struct sftmount *m = arg;
-    const char *name = m->target.name[0] ? m->target.name : info->name;
-    int rc;
+    int rc = check_guid(m, info, e);
 
-    rc = check_guid(m, info, e);
-    if (rc || *mountpoint)
-        return rc;
-    if (!name[0])
-        name = info->root_name;
-    rc = runtime_dir_make(name, &info->package_guid, mountpoint, e);
-    if (rc)
-        return rc;
-    m->made = strdup(*mountpoint);
-    return m->made ? 0 : err_nomem(e);
+    if (!rc && !*mountpoint)
+        rc = make_mountpoint(m, info, mountpoint, e);
+    return rc ? rc : announce(m, p, *mountpoint, e);
 }
 
 static enum exitcode body(struct daemon *d, void *arg)
@@ -281,8 +316,10 @@ static int run(struct sftmount *m, int argc, char **argv)
         return (int)cli.status;
     if (m->lazy && !m->unmount)
         return cli_usage_error(&cli, "--lazy goes with --unmount");
-    if (m->setup.report.json && !m->list)
-        return cli_usage_error(&cli, "--json goes with --list");
+    if (m->setup.report.json && !m->list && !m->applications)
+        return cli_usage_error(&cli, "--json goes with --list or --print-applications");
+    if (m->applications && (m->list || m->unmount))
+        return cli_usage_error(&cli, "--print-applications goes with mounting");
     if (m->list && m->unmount)
         return cli_usage_error(&cli, "--list and --unmount exclude each other");
     if (m->list)
@@ -309,7 +346,7 @@ static int run(struct sftmount *m, int argc, char **argv)
     if (m->place.source_root && !m->place.source_root[0])
         m->place.source_root = NULL;
     advise_locale(&m->setup.report);
-    return (int)daemon_run("sftmount", m->foreground, !m->mountpoint, body, m);
+    return (int)daemon_run("sftmount", m->foreground, true, body, m);
 }
 
 int main(int argc, char **argv)

@@ -29,6 +29,13 @@ void target_free(struct target *t)
 {
     for (size_t i = 0; i < t->location_count; i++)
         free(t->locations[i]);
+    for (size_t i = 0; i < t->app_count; i++) {
+        free(t->apps[i].name);
+        free(t->apps[i].filename);
+        free(t->apps[i].parameters);
+        free(t->apps[i].working_dir);
+    }
+    free(t->apps);
     free(t->name);
     free(t->document);
     *t = (struct target){ 0 };
@@ -147,6 +154,41 @@ static int find_places(const struct finder *f, const char *href, struct href_opt
     return 0;
 }
 
+static int make_room(struct target *t, size_t more, struct err *e)
+{
+    struct target_app *apps = realloc(t->apps, (t->app_count + more) * sizeof *apps);
+
+    if (!apps)
+        return err_nomem(e);
+    t->apps = apps;
+    return 0;
+}
+
+static int add_app(struct target *t, const struct osd *osd, struct err *e)
+{
+    int rc = make_room(t, 1, e);
+
+    if (rc)
+        return rc;
+    struct target_app *app = &t->apps[t->app_count++];
+    *app = (struct target_app){ strdup(osd->name), strdup(osd->codebase.filename),
+                                strdup(osd->codebase.parameters), strdup(osd->working_dir) };
+    return app->name && app->filename && app->parameters && app->working_dir ? 0 : err_nomem(e);
+}
+
+/* FROM has none afterwards. */
+static int move_apps(struct target *to, struct target *from, struct err *e)
+{
+    int rc = make_room(to, from->app_count, e);
+
+    if (rc || !from->app_count)
+        return rc;
+    memcpy(to->apps + to->app_count, from->apps, from->app_count * sizeof *from->apps);
+    to->app_count += from->app_count;
+    from->app_count = 0;
+    return 0;
+}
+
 /* An OSD, read from LOCATION: resolves its CODEBASE into F->out. */
 static int from_osd(const struct finder *f, const char *location, const struct osd *osd,
                     struct err *e)
@@ -171,7 +213,9 @@ static int from_osd(const struct finder *f, const char *location, const struct o
     if (guid[0] && guid_parse(guid, &out->guid))
         return err_set(e, ERR_XML, "the GUID of the CODEBASE is not one: '%s'", guid);
     out->has_guid = guid[0] && !guid_is_zero(&out->guid);
-    rc = set_text(&out->name, osd->name, e);
+    rc = add_app(out, osd, e);
+    if (!rc)
+        rc = set_text(&out->name, osd->name, e);
     return rc ? rc : set_text(&out->document, location, e);
 }
 
@@ -290,6 +334,7 @@ static int from_manifest(const struct finder *f, const char *location, const str
             one = (struct target){ 0 };
         } else if (!one_rc) {
             different = !same_package(&best, &one);
+            rc = move_apps(&best, &one, e);
         }
         target_free(&one);
     }

@@ -23,6 +23,11 @@ struct target_options {
 /* OverrideURL and HREF; or the one place that was named. */
 enum { TARGET_LOCATIONS_MAX = 2 };
 
+/* How an OSD says that its program is started; "" for what is missing. */
+struct target_app {
+    char *name, *filename, *parameters, *working_dir;
+};
+
 struct target {
     char *locations[TARGET_LOCATIONS_MAX]; /* of the package, in order of preference */
     size_t location_count; /* 0 only if MIRRORED, when no place can be derived from the HREF */
@@ -30,6 +35,8 @@ struct target {
     char *document;   /* where LOCATION was found, "" if the package itself was named */
     struct guid guid; /* the package must have, if has_guid */
     bool has_guid;
+    struct target_app *apps; /* of the OSD, or of the manifest's OSDs; none if a package was named */
+    size_t app_count;
 };
 
 /*
