@@ -63,9 +63,10 @@ static int check_header(struct hive *h, size_t len)
     if (sum != u32_at(h, HEADER_SUM_AT))
         return err_at(h->e, ERR_CHECKSUM, SECTION, HEADER_SUM_AT,
                       "registry hive: wrong checksum of the header");
-    h->end = HEADER_BYTES + (size_t)u32_at(h, 0x28);
-    if (h->end > len)
+    size_t bins = u32_at(h, 0x28);
+    if (bins > len - HEADER_BYTES)
         return err_at(h->e, ERR_TRUNCATED, SECTION, len, "registry hive: ends early");
+    h->end = HEADER_BYTES + bins;
     return 0;
 }
 
@@ -107,12 +108,11 @@ static int check_bins(const struct hive *h)
 /* The cell that is named at AT, in *cell, with at least MIN bytes; *len may be NULL. */
 static int cell_at(const struct hive *h, size_t at, size_t min, size_t *cell, size_t *len)
 {
-    size_t c = HEADER_BYTES + (size_t)u32_at(h, at);
+    size_t offset = u32_at(h, at), c = HEADER_BYTES + offset;
 
-    if (c % 4 || c >= h->end || !(h->cells[c / 32] & 1u << (c / 4 % 8)))
+    if (offset % 4 || offset >= h->end - HEADER_BYTES || !(h->cells[c / 32] & 1u << (c / 4 % 8)))
         return corrupt(h, at, "there is no cell where one is said to be");
-    size_t n = 0u - u32_at(h, c);
-    n &= UINT32_MAX;
+    uint32_t n = 0u - u32_at(h, c); /* negative: in use */
     if (n < min)
         return corrupt(h, c, "a cell is too short for what it should hold");
     *cell = c;

@@ -26,6 +26,8 @@ libsfttools_a_SOURCES = \
 	tools/read_file.h \
 	tools/reg_text.c \
 	tools/reg_text.h \
+	tools/registry_output.c \
+	tools/registry_output.h \
 	tools/registry_path.c \
 	tools/registry_path.h \
 	tools/report.c \

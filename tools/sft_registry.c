@@ -13,10 +13,8 @@
 #include "src/hive_check.h"
 #include "src/utf16.h"
 #include "tools/hive.h"
-#include "tools/json.h"
 #include "tools/pack_output.h"
-#include "tools/reg_text.h"
-#include "tools/registry_path.h"
+#include "tools/registry_output.h"
 #include "tools/sft.h"
 #include "tools/sft_common.h"
 
@@ -57,12 +55,6 @@ static const struct cli_command command = {
     .groups = groups,
 };
 
-/* App-V marks values that have tokens, or no name, with bits above the type. */
-#define TYPE_MASK 0xffffu
-
-/* Keys that are deep in one another would make a small hive a huge text. */
-#define PATH_BYTES_MAX (256u * 1024u * 1024u)
-
 struct registry {
     struct sft_input in;
     struct appv_token_options token_options;
@@ -70,161 +62,13 @@ struct registry {
     char *root;                 /* owned */
     const char *path;           /* of the output, or NULL */
     bool force;
-    struct pack_output *output; /* owned; NULL: standard output */
-    struct reg_text text;
-    struct json json;
+    struct pack_output *file;   /* owned; NULL: standard output */
+    struct registry_output out;
     struct hive_file {
         uint8_t *data; /* owned; NULL: the package has none */
         size_t len;    /* read so far */
     } hives[REGISTRY_HIVE_COUNT];
-    enum registry_hive which; /* is written */
-    bool in_key;              /* the current key has a place */
-    bool json_key;            /* an object for a key is open */
-    uint64_t path_bytes;      /* of all keys */
-    uint64_t left_out;
 };
-
-static int write_out(void *arg, const void *data, size_t len, struct err *e)
-{
-    struct registry *r = arg;
-
-    if (r->output)
-        return pack_output_append(r->output, data, len, e);
-    return fwrite(data, 1, len, stdout) == len ? 0 : err_sys(e, "standard output");
-}
-
-/* --- values ---------------------------------------------------------------------------------- */
-
-/* DATA, text in UTF-16, with its tokens replaced; *out is NULL if it has none. Caller frees. */
-static int replace_data(struct registry *r, const uint8_t *data, size_t len, uint8_t **out,
-                        size_t *out_len, struct err *e)
-{
-    auto_free char *text = NULL, *replaced = NULL;
-    size_t n;
-    int rc = utf16_to_utf8(data, len, &text, &n);
-
-    *out = NULL;
-    if (rc == -EILSEQ || (!rc && !memmem(text, n, "[{", 2)))
-        return 0;
-    if (!rc)
-        rc = appv_tokens_replace(r->tokens, text, n, &replaced, &n, e);
-    else
-        return err_nomem(e);
-    if (!rc && utf16_from_utf8(replaced, n, out, out_len))
-        rc = err_nomem(e); /* it is UTF-8: the options were looked at */
-    return rc;
-}
-
-/* TEXT of N bytes, each string with a NUL behind it. */
-static void strings_json(struct json *j, const char *text, size_t n)
-{
-    json_array(j, "strings");
-    for (size_t at = 0; at < n; at += strlen(text + at) + 1)
-        json_string(j, NULL, text + at);
-    json_close_array(j);
-}
-
-/* Data as something better than bytes. False: it is not what its type says. */
-static bool data_json(struct json *j, uint32_t type, const uint8_t *data, size_t len)
-{
-    auto_free char *text = NULL;
-    size_t n;
-
-    if ((type == REG_DWORD && len == 4) || (type == REG_QWORD && len == 8)) {
-        uint64_t v = 0;
-        for (size_t i = len; i-- > 0;)
-            v = v << 8 | data[i];
-        json_uint(j, "number", v);
-        return true;
-    }
-    if (!reg_type_is_text(type) || utf16_to_utf8(data, len, &text, &n) || !n || text[n - 1])
-        return false;
-    if (type == REG_MULTI_SZ) {
-        if (n > 1 && text[n - 2]) /* the empty string at the end is missing */
-            return false;
-        strings_json(j, text, n - 1);
-        return true;
-    }
-    if (strlen(text) != n - 1)
-        return false;
-    json_string(j, "text", text);
-    return true;
-}
-
-static void value_json(struct json *j, const char *name, uint32_t type, const uint8_t *data, size_t len)
-{
-    char number[16];
-
-    (void)snprintf(number, sizeof number, "0x%" PRIx32, type);
-    json_object(j, NULL);
-    json_string(j, "name", name);
-    json_string(j, "type", reg_type_name(type) ? reg_type_name(type) : number);
-    if (!data_json(j, type, data, len))
-        json_hex(j, "hex", data, len);
-    json_close_object(j);
-}
-
-static int on_value(void *arg, const struct hive_value *v, struct err *e)
-{
-    struct registry *r = arg;
-    auto_free char *name = NULL;
-    auto_free uint8_t *replaced = NULL;
-    uint32_t type = v->type & TYPE_MASK;
-    const uint8_t *data = v->data;
-    size_t len = v->len, name_len, new_len;
-
-    if (!r->in_key) {
-        r->left_out++;
-        return 0;
-    }
-    int rc = appv_tokens_replace(r->tokens, v->name, strlen(v->name), &name, &name_len, e);
-    if (!rc && reg_type_is_text(type))
-        rc = replace_data(r, data, len, &replaced, &new_len, e);
-    if (rc)
-        return rc;
-    if (replaced) {
-        data = replaced;
-        len = new_len;
-    }
-    if (!r->in.report.json)
-        return reg_text_value(&r->text, name, type, data, len, e);
-    value_json(&r->json, name, type, data, len);
-    return 0;
-}
-
-/* --- keys ------------------------------------------------------------------------------------ */
-
-static void close_key_json(struct registry *r)
-{
-    if (!r->json_key)
-        return;
-    json_close_array(&r->json);
-    json_close_object(&r->json);
-    r->json_key = false;
-}
-
-static int on_key(void *arg, const char *hive_path, struct err *e)
-{
-    struct registry *r = arg;
-    auto_free char *path = NULL;
-
-    if (registry_path(r->which, hive_path, &path))
-        return err_nomem(e);
-    r->in_key = path;
-    if (!path)
-        return 0;
-    r->path_bytes += strlen(path);
-    if (r->path_bytes > PATH_BYTES_MAX)
-        return err_set(e, ERR_LIMIT, "the paths of all keys are longer than %u bytes", PATH_BYTES_MAX);
-    if (!r->in.report.json)
-        return reg_text_key(&r->text, path, e);
-    close_key_json(r);
-    json_object(&r->json, NULL);
-    json_string(&r->json, "path", path);
-    json_array(&r->json, "values");
-    r->json_key = true;
-    return 0;
-}
 
 /* --- hives ----------------------------------------------------------------------------------- */
 
@@ -280,59 +124,40 @@ static int load_hives(struct registry *r, struct err *e)
 
 static int write_hives(struct registry *r, struct err *e)
 {
-    int rc = r->in.report.json ? 0 : reg_text_begin(&r->text, e);
+    int rc = registry_output_begin(&r->out, e);
 
-    for (unsigned i = 0; !rc && i < REGISTRY_HIVE_COUNT; i++) {
-        struct hive_reader reader = { .key = on_key, .value = on_value, .arg = r };
-        if (!r->hives[i].data)
-            continue;
-        r->which = i;
-        rc = hive_read(r->hives[i].data, r->hives[i].len, &reader, e);
-        r->left_out += reader.unnamed;
-        if (rc)
-            err_wrap(e, "%s", registry_hive_name(i));
-    }
+    for (unsigned i = 0; !rc && i < REGISTRY_HIVE_COUNT; i++)
+        if (r->hives[i].data)
+            rc = registry_output_hive(&r->out, i, r->hives[i].data, r->hives[i].len, e);
+    registry_output_end(&r->out, !rc);
     return rc;
 }
 
 /* --- the output ------------------------------------------------------------------------------ */
 
-static int write_text(struct registry *r, struct err *e)
+static int write_out(void *arg, const void *data, size_t len, struct err *e)
+{
+    struct registry *r = arg;
+
+    if (r->file)
+        return pack_output_append(r->file, data, len, e);
+    return fwrite(data, 1, len, stdout) == len ? 0 : err_sys(e, "standard output");
+}
+
+static int write_all(struct registry *r, struct err *e)
 {
     int rc = 0;
 
-    r->text.write = write_out;
-    r->text.arg = r;
+    r->out.tokens = r->tokens;
+    r->out.json_to = r->in.report.json ? stdout : NULL; /* report_finish() looks */
+    r->out.text.write = write_out;
+    r->out.text.arg = r;
     if (r->path)
-        rc = pack_output_new(r->path, r->force, &r->output, e);
+        rc = pack_output_new(r->path, r->force, &r->file, e);
     if (!rc)
         rc = write_hives(r, e);
-    if (!rc && r->output)
-        rc = pack_output_finish(r->output, (const uint8_t *)"", 0, NULL, NULL, e);
-    return rc;
-}
-
-static int write_json(struct registry *r, struct err *e)
-{
-    const char *const *names;
-    struct json *j = &r->json;
-
-    *j = json_begin(stdout);
-    json_object(j, NULL);
-    json_array(j, "keys");
-    int rc = write_hives(r, e);
-    close_key_json(r);
-    json_close_array(j);
-    json_bool(j, "complete", !rc);
-    json_uint(j, "tokens_replaced", appv_tokens_replaced(r->tokens));
-    json_uint(j, "tokens_unknown", appv_tokens_unknown(r->tokens, &names));
-    json_array(j, "unknown_tokens");
-    for (; *names; names++)
-        json_string(j, NULL, *names);
-    json_close_array(j);
-    json_uint(j, "left_out", r->left_out);
-    json_close_object(j);
-    json_end(j); /* report_finish() looks */
+    if (!rc && r->file)
+        rc = pack_output_finish(r->file, (const uint8_t *)"", 0, NULL, NULL, e);
     return rc;
 }
 
@@ -350,11 +175,11 @@ static void print_notes(const struct registry *r)
                     "tokens that stay as they are: %" PRIu64 " (%s); --root=PATH says what "
                     "AppVPackageRoot is, --token=NAME=VALUE what another is",
                     unknown, list);
-    if (r->left_out)
+    if (r->out.left_out)
         report_note(&r->in.report,
                     "keys and values left out, because regedit could not read their names or they "
                     "belong nowhere: %" PRIu64,
-                    r->left_out);
+                    r->out.left_out);
 }
 
 static enum exitcode write_registry(struct registry *r)
@@ -367,7 +192,7 @@ static enum exitcode write_registry(struct registry *r)
     appv_tokens_configure(r->tokens, &r->token_options);
     int rc = load_hives(r, &e);
     if (!rc) {
-        rc = report.json ? write_json(r, &e) : write_text(r, &e);
+        rc = write_all(r, &e);
         report.json = false; /* there is an object on standard output already */
     }
     if (rc)
@@ -450,7 +275,7 @@ static int option(struct registry *r, struct cli *cli, int id)
         r->force = true;
         break;
     case OPT_UTF8:
-        r->text.utf8 = true;
+        r->out.text.utf8 = true;
         break;
     case OPT_ROOT:
         rc = set_root(r, cli->arg, &e);
@@ -470,7 +295,7 @@ static int option(struct registry *r, struct cli *cli, int id)
 static void release(struct registry *r)
 {
     sft_close(&r->in);
-    pack_output_free(r->output);
+    pack_output_free(r->file);
     for (unsigned i = 0; i < REGISTRY_HIVE_COUNT; i++)
         free(r->hives[i].data);
     appv_tokens_free(r->tokens);
@@ -488,7 +313,7 @@ static int parse(struct registry *r, struct cli *cli)
         return (int)cli->status;
     if (cli->operand_count != 1)
         return cli_usage_error(cli, "registry needs a SOURCE");
-    if (r->in.report.json && (r->path || r->text.utf8))
+    if (r->in.report.json && (r->path || r->out.text.utf8))
         return cli_usage_error(cli, "--json goes to standard output and is UTF-8 always");
     return -1;
 }
