@@ -134,30 +134,30 @@ static int plain_string(const uint8_t *data, size_t len, char **out, struct err 
     return 0;
 }
 
+/* Of a value whose line has COLUMN characters already. */
 static int put_hex(struct reg_text *r, uint32_t type, const uint8_t *data, size_t len, size_t column,
                    struct err *e)
 {
-    char start[24];
-    int rc;
+    static const char end[] = "\\\r\n  ";
+    char line[LINE_CHARS + sizeof "ffffffff" + sizeof end];
+    int n = type == REG_BINARY ? snprintf(line, sizeof line, "hex:")
+                               : snprintf(line, sizeof line, "hex(%" PRIx32 "):", type);
+    size_t at = (size_t)n;
+    int rc = 0;
 
-    if (type == REG_BINARY)
-        (void)snprintf(start, sizeof start, "hex:");
-    else
-        (void)snprintf(start, sizeof start, "hex(%" PRIx32 "):", type);
-    rc = put(r, start, e);
-    column += strlen(start);
+    column += at;
     for (size_t i = 0; !rc && i < len; i++) {
-        char byte[4];
         bool last = i + 1 == len;
-        (void)snprintf(byte, sizeof byte, "%02x%s", data[i], last ? "" : ",");
-        rc = put(r, byte, e);
+        at += (size_t)snprintf(line + at, sizeof line - at, "%02x%s", data[i], last ? "" : ",");
         column += 3;
-        if (!rc && !last && column + 4 > LINE_CHARS) { /* the next byte, its comma, the backslash */
-            rc = put(r, "\\\r\n  ", e);
+        if (!last && column + 4 > LINE_CHARS) { /* the next byte, its comma, the backslash */
+            memcpy(line + at, end, sizeof end - 1);
+            rc = put_bytes(r, line, at + sizeof end - 1, e);
+            at = 0;
             column = 2;
         }
     }
-    return rc;
+    return rc ? rc : put_bytes(r, line, at, e);
 }
 
 int reg_text_value(struct reg_text *r, const char *name, uint32_t type, const uint8_t *data, size_t len,
