@@ -88,14 +88,21 @@ sft_SOURCES = \
 	tools/pack_documents.h \
 	tools/pack_image.c \
 	tools/pack_image.h \
+	tools/ordered.c \
+	tools/ordered.h \
+	tools/pack_job.c \
+	tools/pack_job.h \
 	tools/pack_launch.c \
 	tools/pack_launch.h \
+	tools/pack_launch_inherit.c \
 	tools/pack_old.c \
 	tools/pack_old.h \
 	tools/pack_options.c \
 	tools/pack_options.h \
 	tools/pack_output.c \
 	tools/pack_output.h \
+	tools/pack_sft.c \
+	tools/pack_sft.h \
 	tools/pack_tree.c \
 	tools/pack_tree.h \
 	tools/parallel.c \

@@ -40,7 +40,7 @@ static void cut(struct samples *s, size_t len)
 static int collect(const struct pack_tree *tree, const struct pack_plan *plan, struct samples *s,
                    int (*check)(void *arg, struct err *e), void *arg, struct err *e)
 {
-    struct pack_reader reader = pack_reader_of(tree, plan);
+    struct pack_reader reader = pack_reader_of(tree);
     uint32_t step = (uint32_t)(plan->unique_bytes / TRAINING_BYTES) + 1;
     int rc = 0;
 
@@ -50,7 +50,7 @@ static int collect(const struct pack_tree *tree, const struct pack_plan *plan, s
             break;
         rc = check(arg, e);
         if (!rc)
-            rc = pack_reader_block(&reader, i, s->data + s->used, e);
+            rc = pack_reader_block(&reader, plan, i, s->data + s->used, e);
         if (!rc)
             cut(s, len);
     }

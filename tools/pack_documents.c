@@ -15,6 +15,8 @@
 #include "src/osd.h"
 #include "src/pack_plan.h"
 #include "tools/pack_output.h"
+#include "tools/pack_reader.h"
+#include "tools/read_file.h"
 
 #define PROGRAM_BYTES_MAX (64u << 20) /* of a program that an icon is looked for in */
 #define ICON_BYTES_MAX    (4u << 20)
@@ -66,41 +68,11 @@ static char *without_suffix(const char *name, const char *suffix)
     return strndup(name, len);
 }
 
-static int read_at_most(int fd, size_t max, uint8_t **out, size_t *len, struct err *e)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return err_sys(e, "cannot read");
-    if (st.st_size < 0 || (uint64_t)st.st_size > max)
-        return err_set(e, ERR_LIMIT, "larger than %zu bytes", max);
-    auto_free uint8_t *data = malloc((size_t)st.st_size + 1);
-    if (!data)
-        return err_nomem(e);
-    size_t done = 0;
-    while (done < (size_t)st.st_size) {
-        ssize_t n = read(fd, data + done, (size_t)st.st_size - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_sys(e, "cannot read");
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    *len = done;
-    *out = steal_ptr(&data);
-    return 0;
-}
-
 static int icon_from_file(const char *path, struct program *p, struct err *e)
 {
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return err_sys(e, "%s", path);
-    int rc = read_at_most(fileno(f), ICON_BYTES_MAX, &p->icon, &p->icon_len, e);
-    (void)fclose(f);
-    if (rc)
-        err_wrap(e, "%s", path);
+    char *data = NULL;
+    int rc = read_whole_file(path, ICON_BYTES_MAX, &data, &p->icon_len, e);
+    p->icon = (uint8_t *)data;
     return rc;
 }
 
@@ -114,23 +86,34 @@ static bool is_console(const uint8_t *pe, size_t len)
            pe[at + 93] == 0;
 }
 
+/* The bytes of a program; *len 0 for one that is too large to be looked at. */
+static int read_program(const struct pack_tree *tree, uint32_t entry, uint8_t **out, size_t *len,
+                        struct err *e)
+{
+    uint64_t size = tree->entries[entry].size;
+    *len = size > PROGRAM_BYTES_MAX ? 0 : (size_t)size;
+    *out = malloc(*len + 1);
+    if (!*out)
+        return err_nomem(e);
+    struct pack_reader reader = pack_reader_of(tree);
+    int rc = pack_reader_bytes(&reader, entry, 0, *out, *len, e);
+    pack_reader_close(&reader);
+    return rc;
+}
+
 static int look_into_program(struct pack_documents *d, const struct pack_tree *tree,
                              uint32_t entry, struct program *p, struct err *e)
 {
-    auto_close int fd = pack_tree_open(tree, entry, e);
-    if (fd < 0)
-        return fd;
     auto_free uint8_t *pe = NULL;
     size_t len = 0;
-    int rc = -ENOENT;
-    if (read_at_most(fd, PROGRAM_BYTES_MAX, &pe, &len, NULL) == 0) {
-        p->console = is_console(pe, len);
-        if (!d->options->icon)
-            rc = ico_from_pe(pe, len, &p->icon, &p->icon_len, NULL);
-    }
+    int rc = read_program(tree, entry, &pe, &len, e);
+    if (rc)
+        return rc;
+    p->console = is_console(pe, len);
     if (d->options->icon)
         return icon_from_file(d->options->icon, p, e);
-    return rc ? ico_default(&p->icon, &p->icon_len, e) : 0;
+    return ico_from_pe(pe, len, &p->icon, &p->icon_len, NULL)
+               ? ico_default(&p->icon, &p->icon_len, e) : 0;
 }
 
 /* The application's GUID follows from package and program: the same for every version. */

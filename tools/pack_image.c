@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "src/package_builder.h"
+#include "tools/pack_job.h"
 #include "tools/pack_old.h"
 
 struct maker {
@@ -19,9 +20,7 @@ struct maker {
 
 static int64_t file_time(const struct pack_options *o, struct timespec t)
 {
-    if (o->has_epoch && (t.tv_sec > o->epoch || (t.tv_sec == o->epoch && t.tv_nsec > 0)))
-        t = (struct timespec){ .tv_sec = (time_t)o->epoch };
-    return filetime_from_timespec(t);
+    return filetime_from_timespec(pack_job_time(o, t));
 }
 
 static int add_extents(struct maker *m, const struct extent *x, uint32_t count, struct err *e)

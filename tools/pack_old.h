@@ -13,7 +13,6 @@
 #include "src/err.h"
 #include "src/package.h"
 #include "tools/pack_content.h"
-#include "tools/pack_launch.h"
 #include "tools/pack_tree.h"
 
 struct source;
@@ -34,10 +33,6 @@ void pack_old_free(struct pack_old *old); /* NULL is fine */
 /* SHA-256 of file FILE (index into old->files). Any thread; CTX belongs to it. */
 int pack_old_hash(const struct pack_old *old, uint32_t file, struct codec_context *ctx,
                   uint8_t out[32], struct err *e) must_check;
-
-/* Takes over the old launch set, for the files of TREE at the same paths. */
-int pack_old_launch(const struct pack_old *old, const struct pack_tree *tree,
-                    struct pack_launch *launch, struct err *e) must_check;
 
 /* Numbers the blocks that the nodes KEPT (NODE_NONE are skipped) lie in, in their old order. */
 int pack_old_keep(struct pack_old *old, const uint32_t *kept, uint32_t count, struct err *e)

@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <string.h>
 
+#define JOBS_MAX 256u
+
 enum {
     OPT_OUTPUT = CLI_ID_OWN,
     OPT_FORCE,
@@ -361,6 +363,12 @@ static int check_together(struct parser *p, struct err *e)
         return err_set(e, ERR_INVALID, "--level of %s is %d to %d", codec_name(o->codec), min, max);
     if (p->has_level)
         o->level = (int)p->level;
+    if (!o->jobs) {
+        long n = sysconf(_SC_NPROCESSORS_ONLN);
+        o->jobs = n > 0 ? (unsigned)n : 1;
+    }
+    if (o->jobs > JOBS_MAX)
+        o->jobs = JOBS_MAX;
     return parse_epoch(o, e);
 }
 

@@ -28,7 +28,7 @@ struct pack_options {
     uint32_t version_number;  /* 0 = 1, or one more than the old version's */
     bool has_epoch;
     int64_t epoch;            /* SOURCE_DATE_EPOCH, seconds */
-    unsigned jobs;
+    unsigned jobs;            /* at least 1 */
     enum progress_mode progress;
     bool case_sensitive, no_short_names, no_dictionary, strict, manifest, quiet, json, force;
     char **exclude;           /* the array is owned; strings are argv's */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads the decoded bytes of planned blocks. See pack_reader.h. */
+/* Reads the bytes of the files of a tree. See pack_reader.h. */
 #include "config.h"
 
 #include "tools/pack_reader.h"
@@ -13,37 +13,43 @@ static int open_for(struct pack_reader *r, uint32_t entry, struct err *e)
 {
     if (r->fd >= 0 && r->open_entry == entry)
         return 0;
-    if (r->fd >= 0)
-        (void)close(r->fd);
+    pack_reader_close(r);
     r->fd = pack_tree_open(r->tree, entry, e);
     r->open_entry = entry;
     return r->fd < 0 ? r->fd : 0;
 }
 
-static int read_part(struct pack_reader *r, const struct pack_part *part, uint8_t *to,
-                     struct err *e)
+static int named(const struct pack_reader *r, uint32_t entry, int rc, struct err *e)
 {
-    const struct pack_tree *tree = r->tree;
-    uint32_t entry = tree->files[part->file];
+    auto_free char *path = rc ? pack_tree_path(r->tree, entry) : NULL;
+    if (rc)
+        err_wrap(e, "%s", path ? path : "a file");
+    return rc;
+}
+
+int pack_reader_bytes(struct pack_reader *r, uint32_t entry, uint64_t off, void *to, size_t len,
+                      struct err *e)
+{
+    const struct pack_origin *from = &r->tree->origin;
+    if (from->read)
+        return named(r, entry, from->read(from->arg, entry, to, len, off, e), e);
     int rc = open_for(r, entry, e);
     if (rc)
         return rc;
-    if (file_read(r->fd, to, part->len, part->offset) < 0) {
-        rc = err_sys(e, "cannot read");
-        auto_free char *path = pack_tree_path(tree, entry);
-        err_wrap(e, "%s", path ? path : "a file");
-        return rc;
-    }
-    return pack_tree_unchanged(tree, entry, r->fd, e); /* says if it is shorter than it was */
+    if (file_read(r->fd, to, len, off) < 0)
+        return named(r, entry, err_sys(e, "cannot read"), e);
+    return pack_tree_unchanged(r->tree, entry, r->fd, e); /* says if it is shorter than it was */
 }
 
-int pack_reader_block(struct pack_reader *r, uint32_t index, uint8_t *out, struct err *e)
+int pack_reader_block(struct pack_reader *r, const struct pack_plan *plan, uint32_t index,
+                      uint8_t *out, struct err *e)
 {
-    const struct pack_block *b = &r->plan->blocks[index];
+    const struct pack_block *b = &plan->blocks[index];
 
     for (uint32_t i = 0; i < b->part_count; i++) {
-        const struct pack_part *part = &r->plan->parts[b->first_part + i];
-        int rc = read_part(r, part, out + part->from, e);
+        const struct pack_part *part = &plan->parts[b->first_part + i];
+        int rc = pack_reader_bytes(r, r->tree->files[part->file], part->offset, out + part->from,
+                                   part->len, e);
         if (rc)
             return rc;
     }

@@ -361,7 +361,7 @@ static int rank_directories(struct pack_tree *t, struct err *e)
     return 0;
 }
 
-static int number_files(struct pack_tree *t, const struct pack_walk *walk, struct err *e)
+int pack_tree_number(struct pack_tree *t, struct err *e)
 {
     t->files = calloc(t->count, sizeof *t->files);
     if (!t->files)
@@ -375,16 +375,21 @@ static int number_files(struct pack_tree *t, const struct pack_walk *walk, struc
         x->file = t->file_count;
         t->files[t->file_count++] = i;
         t->file_bytes += x->size;
-        if (!walk->flag_count)
-            continue;
-        auto_free char *path = pack_tree_path(t, i);
+    }
+    return rank_directories(t, e);
+}
+
+static int mark_files(struct pack_tree *t, const struct pack_walk *walk, struct err *e)
+{
+    for (uint32_t i = 0; walk->flag_count && i < t->file_count; i++) {
+        auto_free char *path = pack_tree_path(t, t->files[i]);
         if (!path)
             return err_nomem(e);
         for (size_t r = 0; r < walk->flag_count; r++)
             if (pack_glob_matches(walk->flags[r].pattern, path))
-                x->flags |= walk->flags[r].flag;
+                t->entries[t->files[i]].flags |= walk->flags[r].flag;
     }
-    return rank_directories(t, e);
+    return 0;
 }
 
 int pack_tree_walk(const char *dir, const struct pack_walk *walk, struct pack_tree *out,
@@ -405,7 +410,9 @@ int pack_tree_walk(const char *dir, const struct pack_walk *walk, struct pack_tr
         if (out->entries[i].flags & NODE_DIR)
             rc = list_directory(&w, i, e);
     if (!rc)
-        rc = number_files(out, walk, e);
+        rc = pack_tree_number(out, e);
+    if (!rc)
+        rc = mark_files(out, walk, e);
     if (rc)
         pack_tree_clear(out);
     return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The directory tree that is packed: walked once, sorted, named; afterwards files are opened again
+ * The tree that is packed, mostly a directory: walked once, sorted, named; afterwards files are opened again
  * only through pack_tree_open(), which makes sure that they are still what the walk saw. Nothing is
  * followed out of the tree: symbolic links are never followed at any level.
  *
@@ -32,8 +32,16 @@ struct pack_entry {
     char short_name[SHORT_NAME_SIZE];
 };
 
+/* Where the bytes of the files come from when that is no directory. Any thread calls read(), for LEN
+ * bytes that the file has. */
+struct pack_origin {
+    int (*read)(void *arg, uint32_t entry, void *to, size_t len, uint64_t off, struct err *e);
+    void *arg;
+};
+
 struct pack_tree {
-    int fd;                      /* of the directory that is packed */
+    int fd;                      /* of the directory that is packed; -1 with an ORIGIN */
+    struct pack_origin origin;   /* read() is NULL for a directory */
     struct pack_entry *entries;  /* breadth-first, siblings in the order of fold_compare() */
     uint32_t count;
     uint32_t *files;             /* entry of each file */
@@ -70,6 +78,9 @@ int pack_tree_walk(const char *dir, const struct pack_walk *walk, struct pack_tr
 
 void pack_tree_clear(struct pack_tree *tree);
 
+/* Of a tree whose entries are all there, made in another way: numbers files and directories. */
+int pack_tree_number(struct pack_tree *tree, struct err *e) must_check;
+
 /* Path of an entry below the packed directory, with '/' ("" for the directory itself). Caller
  * frees; NULL when out of memory. */
 char *pack_tree_path(const struct pack_tree *tree, uint32_t entry);
@@ -77,7 +88,7 @@ char *pack_tree_path(const struct pack_tree *tree, uint32_t entry);
 /* Path of an entry in the package: with the made-up root directory, if there is one. */
 char *pack_tree_package_path(const struct pack_tree *tree, uint32_t entry);
 
-/* Opens a file for reading; a descriptor, or an error when it is not what was walked. */
+/* Opens a file of a directory's tree for reading; a descriptor, or an error when it is not what was walked. */
 int pack_tree_open(const struct pack_tree *tree, uint32_t entry, struct err *e) must_check;
 
 /* Checks after reading that the open file FD is still what was walked. */
