@@ -16,6 +16,7 @@
 #define APPV_BYTES_MAX  (64u * 1024u * 1024u) /* of either document */
 #define APPV_LIST_MAX   (1024u * 1024u)       /* entries, directories, files */
 #define APPV_BLOCKS_MAX 1024u                 /* feature blocks */
+#define APPV_DEPTH_MAX  60u                   /* directories one in another, of what is written */
 #define APPV_NO_ENTRY   UINT32_MAX
 #define APPV_UNIT       65536u /* bytes that ranges count in */
 
@@ -94,5 +95,17 @@ struct appv_stream_map {
 int appv_stream_map_read(const void *data, size_t len, struct appv_stream_map **out,
                          struct err *e) must_check;
 void appv_stream_map_free(struct appv_stream_map *m); /* NULL is fine */
+
+/* --- writing, in the order of the lists -------------------------------------------------------- */
+
+/*
+ * The document of M, made by hand: entries depth-first, so that what is in a directory follows it, at
+ * most APPV_DEPTH_MAX deep. *out is for free(). ERR_LIMIT for what the reader would refuse as too
+ * much, ERR_INVALID for names that XML cannot hold.
+ */
+int appv_metadata_write(const struct appv_metadata *m, char **out, size_t *len, struct err *e)
+    must_check;
+int appv_stream_map_write(const struct appv_stream_map *m, char **out, size_t *len, struct err *e)
+    must_check;
 
 #endif

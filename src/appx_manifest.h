@@ -129,6 +129,14 @@ int appx_manifest_read(const void *data, size_t len, struct appx_manifest **out,
                        struct err *e) must_check;
 void appx_manifest_free(struct appx_manifest *m); /* NULL is fine */
 
+/*
+ * The manifest of M, made by hand, of schema MSIX or APPV: identity, properties, applications and,
+ * for App-V, shortcuts; of MSIX desktop programs with full trust. What else M has is left out; NULL
+ * is "" in it. *out is for free(). ERR_INVALID for text that XML cannot hold.
+ */
+int appx_manifest_write(const struct appx_manifest *m, char **out, size_t *len, struct err *e)
+    must_check;
+
 const char *appx_schema_name(enum appx_schema schema); /* "AppX", "MSIX", "App-V" */
 
 #endif

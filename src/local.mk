@@ -7,10 +7,13 @@ libsft_a_CFLAGS = $(AM_CFLAGS)
 libsft_a_SOURCES = \
 	src/appv_files.c \
 	src/appv_files.h \
+	src/appv_files_write.c \
 	src/appv_tokens.c \
 	src/appv_tokens.h \
 	src/appx_blockmap.c \
 	src/appx_blockmap.h \
+	src/appx_blockmap_write.c \
+	src/appx_blockmap_write.h \
 	src/appx_build.c \
 	src/appx_build.h \
 	src/appx_bundle.c \
@@ -23,6 +26,7 @@ libsft_a_SOURCES = \
 	src/appx_files.h \
 	src/appx_manifest.c \
 	src/appx_manifest.h \
+	src/appx_manifest_write.c \
 	src/appx_inner.c \
 	src/appx_inner.h \
 	src/appx_launch.c \
@@ -35,6 +39,8 @@ libsft_a_SOURCES = \
 	src/appx_signature.h \
 	src/appx_timestamp.c \
 	src/appx_timestamp.h \
+	src/appx_types_write.c \
+	src/appx_types_write.h \
 	src/appx_xml.c \
 	src/appx_xml.h \
 	src/block_match.c \
@@ -50,6 +56,8 @@ libsft_a_SOURCES = \
 	src/container_describe.c \
 	src/container_format.h \
 	src/cursor.h \
+	src/deflate_block.c \
+	src/deflate_block.h \
 	src/der.h \
 	src/dsft.c \
 	src/dsft.h \
@@ -124,6 +132,8 @@ libsft_a_SOURCES = \
 	src/zip.h \
 	src/zip_end.c \
 	src/zip_end.h \
+	src/zip_write.c \
+	src/zip_write.h \
 	$(NULL)
 
 LIBSFT = libsft.a $(CORE_LIBS)

@@ -16,7 +16,6 @@
 #include "src/zip_end.h"
 
 #define EXTRA_ZIP64     1u
-#define SIGNATURE_LOCAL 0x04034b50u
 
 /* General purpose bits that mean what is not done here: encrypted, patch data, strong or masked
  * encryption. */
@@ -331,7 +330,7 @@ int zip_local_header(const struct zip_entry *z, const uint8_t *bytes, size_t len
     if (c.failed)
         return err_at(e, ERR_TRUNCATED, NULL, z->local, "'%s': the header ends too soon",
                       show(z, &shown));
-    if (signature != SIGNATURE_LOCAL || name_len != z->name_len || memcmp(name, z->name, name_len))
+    if (signature != ZIP_SIGNATURE_LOCAL || name_len != z->name_len || memcmp(name, z->name, name_len))
         return err_at(e, ERR_CORRUPT, NULL, z->local,
                       "'%s' is not where the archive's directory says", show(z, &shown));
     uint32_t header = (uint32_t)ZIP_LOCAL_MIN + name_len + extra_len;

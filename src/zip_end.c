@@ -25,9 +25,6 @@ enum {
     PIECES_SPARE = 4, /* of CONTAINER_PIECES_MAX, which looking for the directory does not use up */
 };
 
-#define SIGNATURE_END     0x06054b50u
-#define SIGNATURE_END64   0x06064b50u
-#define SIGNATURE_LOCATOR 0x07064b50u
 #define SIGNATURE_EXTRA   0x08064b50u /* before an encrypted directory */
 
 /* The range of the object's last bytes that are looked through. */
@@ -43,7 +40,7 @@ static long find_end(const uint8_t *tail, size_t len, size_t back)
 {
     for (; back <= len && back <= ZIP_END_SIZE + COMMENT_MAX; back++) {
         struct cursor c = cursor_over(tail + len - back, back);
-        if (cursor_u32(&c) != SIGNATURE_END)
+        if (cursor_u32(&c) != ZIP_SIGNATURE_END)
             continue;
         (void)cursor_bytes(&c, ZIP_END_SIZE - 4 - 2);
         if (cursor_u16(&c) == back - ZIP_END_SIZE && !c.failed)
@@ -80,7 +77,7 @@ static bool is_end64(const uint8_t *bytes, size_t len, uint64_t *record)
     uint32_t signature = cursor_u32(&c);
     uint64_t rest = cursor_u64(&c);
 
-    if (c.failed || signature != SIGNATURE_END64 || rest > len - 12)
+    if (c.failed || signature != ZIP_SIGNATURE_END64 || rest > len - 12)
         return false;
     *record = rest + 12;
     return *record >= ZIP_END64_SIZE;
@@ -129,7 +126,7 @@ static int find_end64(const uint8_t *tail, uint64_t tail_at, size_t end_at, stru
     struct cursor c = cursor_over(tail + locator, end_at - locator);
     uint64_t record;
 
-    if (cursor_u32(&c) != SIGNATURE_LOCATOR) /* 65535 files need none */
+    if (cursor_u32(&c) != ZIP_SIGNATURE_LOCATOR) /* 65535 files need none */
         return end->length == UINT32_MAX || end->offset == UINT32_MAX
                    ? err_at(e, ERR_CORRUPT, NULL, end->at, "the ZIP64 end record is missing")
                    : 0;
@@ -242,7 +239,7 @@ static int refuse_end(const struct container_input *in, const uint8_t *tail, siz
     for (size_t back = ZIP_END_SIZE; zip_begins(in) && back <= len; back++) {
         struct cursor c = cursor_over(tail + len - back, ZIP_END_SIZE);
         struct zip_end end;
-        if (cursor_u32(&c) != SIGNATURE_END ||
+        if (cursor_u32(&c) != ZIP_SIGNATURE_END ||
             examine(in, tail, (long)(len - back), true, &end, NULL, NULL) ||
             !end.length || (end.prefix && !end.leads))
             continue;

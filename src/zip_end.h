@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The end records of a ZIP archive: where its directory is. For src/zip.c only, which is what others
- * use. Pure, over what is known of an object.
+ * The end records of a ZIP archive: where its directory is, and the marks of all its records. For
+ * src/zip.c and src/zip_write.c only, which are what others use. Pure, over what is known of an object.
  */
 #ifndef SRC_ZIP_END_H
 #define SRC_ZIP_END_H
@@ -20,6 +20,10 @@ enum {
 };
 
 #define ZIP_SIGNATURE_CENTRAL 0x02014b50u
+#define ZIP_SIGNATURE_LOCAL   0x04034b50u
+#define ZIP_SIGNATURE_END     0x06054b50u
+#define ZIP_SIGNATURE_END64   0x06064b50u
+#define ZIP_SIGNATURE_LOCATOR 0x07064b50u
 
 /* What the end records say. */
 struct zip_end {

@@ -63,6 +63,7 @@ EXTRA_DIST += \
 	tests/it-070-appx.sh \
 	tests/it-071-appx-signature.sh \
 	tests/it-072-appx-wine.sh \
+	tests/it-073-appx-pack.sh \
 	tests/it-075-registry.sh \
 	tests/it-076-applications.sh \
 	tests/it-077-appx-large.sh \
@@ -94,6 +95,7 @@ unit_tests = \
 	tests/test-appx-digester \
 	tests/test-appx-manifest \
 	tests/test-appx-samples \
+	tests/test-appx-write \
 	tests/test-appx-signature \
 	tests/test-attr \
 	tests/test-bad-sft \
@@ -139,6 +141,7 @@ unit_tests = \
 	tests/test-origin \
 	tests/test-origin-place \
 	tests/test-origin-threads \
+	tests/test-ordered \
 	tests/test-osd \
 	tests/test-overlay-move \
 	tests/test-overlay-faults \
@@ -191,6 +194,7 @@ fs_unit_tests = \
 	tests/test-mount-table \
 	tests/test-path-tree \
 	tests/test-zip \
+	tests/test-zip-write \
 	tests/test-record \
 	tests/test-stream \
 	$(NULL)
@@ -386,6 +390,18 @@ tests_test_path_tree_SOURCES = tests/test-path-tree.c tests/unit.h
 tests_test_zip_CPPFLAGS = $(unit_cppflags)
 tests_test_zip_LDADD = $(unit_ldadd)
 tests_test_zip_SOURCES = tests/test-zip.c tests/unit.h tests/zip_fixture.h
+
+tests_test_zip_write_CPPFLAGS = $(unit_cppflags)
+tests_test_zip_write_LDADD = $(unit_ldadd)
+tests_test_zip_write_SOURCES = tests/test-zip-write.c tests/unit.h tests/zip_fixture.h
+
+tests_test_appx_write_CPPFLAGS = $(unit_cppflags)
+tests_test_appx_write_LDADD = $(unit_ldadd)
+tests_test_appx_write_SOURCES = tests/test-appx-write.c tests/unit.h
+
+tests_test_ordered_CPPFLAGS = $(unit_cppflags)
+tests_test_ordered_LDADD = $(unit_ldadd)
+tests_test_ordered_SOURCES = tests/test-ordered.c tests/unit.h tools/ordered.c tools/ordered.h
 
 tests_test_short_name_CPPFLAGS = $(unit_cppflags)
 tests_test_short_name_LDADD = $(unit_ldadd)

@@ -76,6 +76,10 @@ sft_SOURCES = \
 	tools/overlay_status.c \
 	tools/overlay_unpack.c \
 	tools/overlay_unpack.h \
+	tools/pack_appv.c \
+	tools/pack_appv.h \
+	tools/pack_appx.c \
+	tools/pack_appx.h \
 	tools/pack_blocks.c \
 	tools/pack_blocks.h \
 	tools/pack_dictionary.c \
@@ -97,10 +101,16 @@ sft_SOURCES = \
 	tools/pack_launch_inherit.c \
 	tools/pack_old.c \
 	tools/pack_old.h \
+	tools/pack_manifest.c \
+	tools/pack_manifest.h \
+	tools/pack_option_table.c \
+	tools/pack_option_table.h \
 	tools/pack_options.c \
 	tools/pack_options.h \
 	tools/pack_output.c \
 	tools/pack_output.h \
+	tools/pack_parts.c \
+	tools/pack_parts.h \
 	tools/pack_sft.c \
 	tools/pack_sft.h \
 	tools/pack_tree.c \

@@ -152,23 +152,35 @@ static int name_program(struct pack_documents *d, const char *given, struct prog
     return 0;
 }
 
-static int add_program(struct pack_documents *d, const struct pack_tree *tree, const char *text,
-                       struct err *e)
+int pack_program_find(const struct pack_tree *tree, const char *text, uint32_t *entry, char **name,
+                      struct err *e)
 {
-    struct program *p = &d->programs[d->program_count++];
     const char *equals = strchr(text, '=');
     auto_free char *path = equals ? strndup(text, (size_t)(equals - text)) : strdup(text);
     if (!path)
         return err_nomem(e);
-    uint32_t entry = pack_tree_find(tree, path);
-    if (entry == PACK_NO_RANK || tree->entries[entry].flags & NODE_DIR)
+    *entry = pack_tree_find(tree, path);
+    if (*entry == PACK_NO_RANK || tree->entries[*entry].flags & NODE_DIR)
         return err_set(e, ERR_NOT_FOUND, "--osd: '%s' is not a file of the package", path);
+    *name = equals && equals[1] ? strdup(equals + 1)
+                                : without_suffix(tree->entries[*entry].name, ".exe");
+    return *name ? 0 : err_nomem(e);
+}
+
+static int add_program(struct pack_documents *d, const struct pack_tree *tree, const char *text,
+                       struct err *e)
+{
+    struct program *p = &d->programs[d->program_count++];
+    auto_free char *name = NULL;
+    uint32_t entry;
+    int rc = pack_program_find(tree, text, &entry, &name, e);
+    if (rc)
+        return rc;
     p->filename = pack_tree_package_path(tree, entry);
-    auto_free char *plain = without_suffix(tree->entries[entry].name, ".exe");
-    if (!p->filename || !plain)
+    if (!p->filename)
         return err_nomem(e);
     replace_all(p->filename, '/', '\\');
-    int rc = name_program(d, equals && equals[1] ? equals + 1 : plain, p, e);
+    rc = name_program(d, name, p, e);
     return rc ? rc : look_into_program(d, tree, entry, p, e);
 }
 

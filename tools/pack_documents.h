@@ -24,6 +24,11 @@ void pack_documents_free(struct pack_documents *d); /* NULL is fine */
 int pack_documents_write(const struct pack_documents *d, const struct sft_image *image,
                          uint64_t package_bytes, struct err *e) must_check;
 
+/* What TEXT, the argument of --osd, means: the program's entry in the tree, and its name, for free().
+ * ERR_NOT_FOUND. */
+int pack_program_find(const struct pack_tree *tree, const char *text, uint32_t *entry, char **name,
+                      struct err *e) must_check;
+
 /* Paths of the documents written, for the summary. */
 size_t pack_documents_count(const struct pack_documents *d);
 const char *pack_documents_path(const struct pack_documents *d, size_t index);

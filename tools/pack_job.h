@@ -20,6 +20,8 @@
 #include "tools/progress.h"
 #include "tools/report.h"
 
+struct appx_manifest;
+
 struct pack_job {
     struct pack_options o;
     struct report report;
@@ -29,6 +31,9 @@ struct pack_job {
     struct pack_launch launch;
     struct pack_output *output;
     double started; /* pack_job_now() */
+    /* What is known of the package beside the options, which have precedence: names, publisher,
+     * version, applications, shortcuts. NULL for nothing; borrowed. */
+    const struct appx_manifest *known;
     /* Adds to the summary: to J, or with NULL as lines on stdout. NULL for nothing. */
     void (*add_to_summary)(void *arg, struct json *j);
     void *summary_arg;

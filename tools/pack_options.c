@@ -1,169 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Option table of `sft pack` and what is made of it. */
+/* The command line of `sft pack`: what is made of its options. */
 #include "config.h"
 
 #include "tools/pack_options.h"
 
 #include <limits.h>
 #include <string.h>
+#include <strings.h>
+
+#include "src/deflate_block.h"
+#include "tools/pack_option_table.h"
 
 #define JOBS_MAX 256u
-
-enum {
-    OPT_OUTPUT = CLI_ID_OWN,
-    OPT_FORCE,
-    OPT_BLOCK_SIZE,
-    OPT_CODEC,
-    OPT_LEVEL,
-    OPT_NAME,
-    OPT_GUID,
-    OPT_VERSION_GUID,
-    OPT_VERSION_NUMBER,
-    OPT_ROOT_NAME,
-    OPT_LAUNCH_LIST,
-    OPT_UPGRADE,
-    OPT_EXCLUDE,
-    OPT_USER_DATA,
-    OPT_APP_DATA,
-    OPT_OVERRIDE,
-    OPT_CASE_SENSITIVE,
-    OPT_NO_SHORT_NAMES,
-    OPT_NO_DICTIONARY,
-    OPT_STRICT,
-    OPT_OSD,
-    OPT_HREF,
-    OPT_ICO,
-    OPT_MANIFEST,
-    OPT_JOBS,
-    OPT_PROGRESS,
-    OPT_QUIET,
-    OPT_JSON,
-};
-
-static const struct cli_option output_options[] = {
-    { "output", 'o', "FILE",
-      "Write the package to FILE (required). It appears complete or not at all.",
-      OPT_OUTPUT },
-    { "force", 'f', NULL, "Replace files that exist already.", OPT_FORCE },
-    { "block-size", 'b', "KIB",
-      "Decoded size of a block: 4, 16, 32 or 64 KiB. The default is 64.",
-      OPT_BLOCK_SIZE },
-    { "codec", 'c', "NAME",
-      "How blocks are stored: none, zlib, bzip2 or zstd (the default). Blocks that do not "
-      "get smaller are stored as they are.",
-      OPT_CODEC },
-    { "level", 'l', "N", "Level of the codec; the range depends on it.", OPT_LEVEL },
-    { "jobs", 'j', "N", "Use N threads. The default is one for each processor.", OPT_JOBS },
-    { 0 },
-};
-
-static const struct cli_option identity_options[] = {
-    { "name", 'n', "NAME",
-      "Name of the package. The default is the output's name without .sft.",
-      OPT_NAME },
-    { "guid", 0, "GUID",
-      "Package GUID, the same for all versions. The default is a random one, or the old "
-      "version's.",
-      OPT_GUID },
-    { "version-guid", 0, "GUID",
-      "GUID of this version. The default is derived from the content.",
-      OPT_VERSION_GUID },
-    { "version-number", 0, "N",
-      "Number of this version. The default is 1, or one more than the old version's.",
-      OPT_VERSION_NUMBER },
-    { "upgrade", 'u', "OLD.sft",
-      "Make the next version of this package: its GUID, block size and history are kept, "
-      "and files that did not change keep their blocks as they are stored.",
-      OPT_UPGRADE },
-    { 0 },
-};
-
-static const struct cli_option content_options[] = {
-    { "root-name", 'r', "NAME",
-      "Put the content below one top directory of this name (the asset directory).",
-      OPT_ROOT_NAME },
-    { "exclude", 'x', "GLOB",
-      "Leave out what matches, directories with all that is in them. Repeatable. A pattern "
-      "without a slash is compared with the last part of the path; case does not matter.",
-      OPT_EXCLUDE },
-    { "launch-list", 'L', "FILE",
-      "Store what a start of the program needs first and together. FILE is a recording that a "
-      "mount with -o record made, of which only the parts of files are taken that were used; or it "
-      "names files, one path a line: either slash, any case; a directory stands for all that is in it; "
-      "lines that begin with # are comments.",
-      OPT_LAUNCH_LIST },
-    { "user-data", 0, "GLOB",
-      "Mark the files that match as User Data. Repeatable.",
-      OPT_USER_DATA },
-    { "app-data", 0, "GLOB",
-      "Mark the files that match as Application Data. Repeatable.",
-      OPT_APP_DATA },
-    { "override", 0, "GLOB", "Mark the files that match as Override. Repeatable.", OPT_OVERRIDE },
-    { "case-sensitive", 0, NULL,
-      "Allow names in one directory that differ only in case.",
-      OPT_CASE_SENSITIVE },
-    { "no-short-names", 0, NULL, "Make no 8.3 names.", OPT_NO_SHORT_NAMES },
-    { "no-dictionary", 0, NULL,
-      "Make no zstd dictionary for the blocks of a large package: it grows by two to three "
-      "percent, and its blocks decode a little faster.",
-      OPT_NO_DICTIONARY },
-    { "strict", 0, NULL,
-      "Fail on symbolic links, devices, fifos and sockets instead of leaving them out.",
-      OPT_STRICT },
-    { 0 },
-};
-
-static const struct cli_option document_options[] = {
-    { "osd", 0, "EXE[=NAME]",
-      "Write NAME.osd (default: the program's name) beside the output, and its icon, for "
-      "this program of the package. Repeatable.",
-      OPT_OSD },
-    { "href", 0, "URL",
-      "Where the OSD says that the package is. The default is beside the OSD.",
-      OPT_HREF },
-    { "ico", 0, "FILE", "Icon for the programs. The default is the one in the program.", OPT_ICO },
-    { "manifest", 0, NULL,
-      "Write NAME_manifest.xml beside the output; it lists the programs given with --osd.",
-      OPT_MANIFEST },
-    { 0 },
-};
-
-static const struct cli_option message_options[] = {
-    { "progress", 0, "WHEN",
-      "Show progress: auto (on a terminal, the default), always or never.",
-      OPT_PROGRESS },
-    { "quiet", 'q', NULL, "Print errors only.", OPT_QUIET },
-    { "json", 0, NULL, "Print the summary as JSON.", OPT_JSON },
-    { 0 },
-};
-
-static const char *const synopsis[] = { "[OPTION]... DIR -o FILE.sft", NULL };
-
-static const struct cli_group groups[] = {
-    { "Output", CLI_STYLE_LONG, output_options },
-    { "Identity", CLI_STYLE_LONG, identity_options },
-    { "Content", CLI_STYLE_LONG, content_options },
-    { "Documents", CLI_STYLE_LONG, document_options },
-    { "Messages", CLI_STYLE_LONG, message_options },
-    { NULL, CLI_STYLE_LONG, NULL },
-};
-
-const struct cli_command pack_command = {
-    .name = "sft pack",
-    .synopsis = synopsis,
-    .summary = "Makes a package from a directory tree.",
-    .description =
-        "The same input with the same --guid and SOURCE_DATE_EPOCH in the environment gives the "
-        "same bytes. SOURCE_DATE_EPOCH also limits the times of the files: later ones are set to "
-        "it.",
-    .groups = groups,
-};
 
 struct parser {
     struct cli cli;
     struct pack_options *o;
-    bool has_codec, has_level;
+    bool has_format, has_level;
+    const char *codec; /* NULL: not given */
     uint64_t level;
+    uint64_t given; /* a bit for each option, from CLI_ID_OWN on */
 };
 
 /* Makes room for one more element of SIZE bytes in an array of COUNT. */
@@ -211,6 +67,30 @@ static int parse_block_size(const char *text, uint32_t *out, struct err *e)
     if (!rc)
         *out = (uint32_t)kib * 1024;
     return rc;
+}
+
+/* Four numbers of 16 bits. */
+static int check_version(const char *text, struct err *e)
+{
+    unsigned long part;
+    char *end;
+    const char *at = text;
+    for (unsigned i = 0; i < 4; i++, at = end + 1) {
+        part = *at >= '0' && *at <= '9' ? strtoul(at, &end, 10) : ULONG_MAX;
+        if (part > UINT16_MAX || *end != (i < 3 ? '.' : '\0'))
+            return err_set(e, ERR_INVALID,
+                           "--app-version is four numbers up to 65535 with dots, not '%s'", text);
+    }
+    return 0;
+}
+
+static int check_arch(const char *text, struct err *e)
+{
+    static const char *const known[] = { "x86", "x64", "arm", "arm64", "neutral" };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (!strcmp(text, known[i]))
+            return 0;
+    return err_set(e, ERR_INVALID, "--arch is x86, x64, arm, arm64 or neutral, not '%s'", text);
 }
 
 static int parse_number32(const char *what, const char *text, uint32_t *out, struct err *e)
@@ -280,13 +160,14 @@ static int take_option(struct parser *p, int id, struct err *e)
     case OPT_FORCE:
         o->force = true;
         return 0;
+    case OPT_FORMAT:
+        p->has_format = true;
+        return pack_format_parse(arg, &o->format, e);
     case OPT_BLOCK_SIZE:
         return parse_block_size(arg, &o->block_size, e);
     case OPT_CODEC:
-        p->has_codec = true;
-        return codec_parse(arg, &o->codec)
-                   ? err_set(e, ERR_INVALID, "--codec is none, zlib, bzip2 or zstd, not '%s'", arg)
-                   : 0;
+        p->codec = arg;
+        return 0;
     case OPT_LEVEL:
         p->has_level = true;
         return cli_parse_number("--level", arg, 0, 1000, &p->level, e);
@@ -301,6 +182,18 @@ static int take_option(struct parser *p, int id, struct err *e)
         return parse_guid("--version-guid", arg, &o->version_guid, e);
     case OPT_VERSION_NUMBER:
         return parse_number32("--version-number", arg, &o->version_number, e);
+    case OPT_PUBLISHER:
+        o->app.publisher = arg;
+        return 0;
+    case OPT_APP_VERSION:
+        o->app.version = arg;
+        return check_version(arg, e);
+    case OPT_ARCH:
+        o->app.arch = arg;
+        return check_arch(arg, e);
+    case OPT_LOGO:
+        o->app.logo = arg;
+        return 0;
     case OPT_UPGRADE:
         o->upgrade = arg;
         return 0;
@@ -335,6 +228,92 @@ static int parse_epoch(struct pack_options *o, struct err *e)
     return 0;
 }
 
+/* --- formats ---------------------------------------------------------------------------------- */
+
+const char *pack_format_name(enum pack_format format)
+{
+    static const char *const names[] = { "sft", "msix", "appv" };
+    return names[format];
+}
+
+int pack_format_parse(const char *name, enum pack_format *out, struct err *e)
+{
+    for (enum pack_format f = PACK_SFT; f <= PACK_APPV; f++)
+        if (!strcmp(name, pack_format_name(f))) {
+            *out = f;
+            return 0;
+        }
+    return err_set(e, ERR_INVALID, "--format is sft, msix or appv, not '%s'", name);
+}
+
+enum pack_format pack_format_of(const char *output)
+{
+    const char *dot = strrchr(output, '.');
+    if (dot && (!strcasecmp(dot, ".msix") || !strcasecmp(dot, ".appx")))
+        return PACK_MSIX;
+    return dot && !strcasecmp(dot, ".appv") ? PACK_APPV : PACK_SFT;
+}
+
+static int check_format(const struct parser *p, struct err *e)
+{
+    const char *stray = pack_option_stray(p->given, p->o->format);
+    return stray ? err_set(e, ERR_INVALID, "--%s has no effect on format %s", stray,
+                           pack_format_name(p->o->format))
+                 : 0;
+}
+
+/* --- together --------------------------------------------------------------------------------- */
+
+static int choose_codec(const struct parser *p, int *min, int *max, struct err *e)
+{
+    struct pack_options *o = p->o;
+    const char *name = p->codec;
+    if (o->format == PACK_SFT) {
+        o->codec = CODEC_ZSTD;
+        if (name && codec_parse(name, &o->codec))
+            return err_set(e, ERR_INVALID, "--codec is none, zlib, bzip2 or zstd, not '%s'", name);
+        codec_levels(o->codec, min, max, &o->level);
+        return 0;
+    }
+    if (name && strcmp(name, "none") && strcmp(name, "deflate"))
+        return err_set(e, ERR_INVALID, "--codec of format %s is none or deflate, not '%s'",
+                       pack_format_name(o->format), name);
+    bool none = name && !strcmp(name, "none");
+    o->codec = none ? CODEC_NONE : CODEC_DEFLATE;
+    *min = none ? 0 : DEFLATE_LEVEL_MIN;
+    *max = none ? 0 : DEFLATE_LEVEL_MAX;
+    o->level = DEFLATE_LEVEL_NORMAL;
+    return 0;
+}
+
+static int choose_level(const struct parser *p, struct err *e)
+{
+    struct pack_options *o = p->o;
+    int min, max;
+    int rc = choose_codec(p, &min, &max, e);
+    if (rc || !p->has_level)
+        return rc;
+    if (max == 0)
+        return err_set(e, ERR_INVALID, "--codec none has no levels");
+    if ((int)p->level < min || (int)p->level > max)
+        return err_set(e, ERR_INVALID, "--level of %s is %d to %d", codec_name(o->codec), min, max);
+    o->level = (int)p->level;
+    return 0;
+}
+
+static int check_output(struct parser *p, struct err *e)
+{
+    struct pack_options *o = p->o;
+    if (!o->output || !*o->output)
+        return err_set(e, ERR_INVALID, "no output: give -o FILE");
+    if (!strcmp(o->output, "-"))
+        return err_set(e, ERR_INVALID,
+                       "a package cannot be written to standard output: give -o FILE");
+    if (!p->has_format)
+        o->format = pack_format_of(o->output);
+    return check_format(p, e);
+}
+
 /* What no single option shows to be wrong. */
 static int check_together(struct parser *p, struct err *e)
 {
@@ -343,26 +322,16 @@ static int check_together(struct parser *p, struct err *e)
         return err_set(e, ERR_INVALID, "one directory is needed, %d were given",
                        p->cli.operand_count);
     o->dir = p->cli.operands[0];
-    if (!o->output || !*o->output)
-        return err_set(e, ERR_INVALID, "no output: give -o FILE.sft");
-    if (!strcmp(o->output, "-"))
-        return err_set(e, ERR_INVALID,
-                       "a package cannot be written to standard output: give -o FILE.sft");
+    int rc = check_output(p, e);
+    if (rc)
+        return rc;
     if (o->upgrade && o->has_guid)
         return err_set(e, ERR_INVALID, "--guid cannot be given with --upgrade, which keeps it");
     if (o->osd_count == 0 && (o->href || o->icon))
         return err_set(e, ERR_INVALID, "--href and --ico have no effect without --osd");
-    if (!p->has_codec)
-        o->codec = CODEC_ZSTD;
-    int min, max, normal;
-    codec_levels(o->codec, &min, &max, &normal);
-    o->level = normal;
-    if (p->has_level && max == 0)
-        return err_set(e, ERR_INVALID, "--codec none has no levels");
-    if (p->has_level && ((int)p->level < min || (int)p->level > max))
-        return err_set(e, ERR_INVALID, "--level of %s is %d to %d", codec_name(o->codec), min, max);
-    if (p->has_level)
-        o->level = (int)p->level;
+    rc = choose_level(p, e);
+    if (rc)
+        return rc;
     if (!o->jobs) {
         long n = sysconf(_SC_NPROCESSORS_ONLN);
         o->jobs = n > 0 ? (unsigned)n : 1;
@@ -379,8 +348,10 @@ bool pack_options_parse(int argc, char **argv, struct pack_options *out, int *st
     struct err e = { 0 };
     int id, rc = 0;
     cli_begin(&p.cli, &pack_command, argc, argv);
-    while (!rc && (id = cli_next(&p.cli)) > 0)
+    while (!rc && (id = cli_next(&p.cli)) > 0) {
+        p.given |= pack_option_bit(id);
         rc = take_option(&p, id, &e);
+    }
     if (!rc && id < 0) {
         *status = (int)p.cli.status;
     } else {

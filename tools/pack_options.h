@@ -11,7 +11,19 @@
 #include "tools/pack_tree.h"
 #include "tools/progress.h"
 
+enum pack_format { PACK_SFT, PACK_MSIX, PACK_APPV };
+
+/* What only packages with an AppxManifest.xml have. */
+struct pack_app_options {
+    const char *publisher; /* distinguished name; NULL = not given */
+    const char *version;   /* "1.2.3.4"; NULL = not given */
+    const char *arch;      /* as in manifests; NULL = not given */
+    const char *logo;      /* path of an image in the package; NULL = not given */
+};
+
 struct pack_options {
+    enum pack_format format;
+    struct pack_app_options app;
     const char *dir;
     const char *output;
     const char *name;         /* NULL = from the output's name, or the old version's */
@@ -40,6 +52,13 @@ struct pack_options {
 };
 
 extern const struct cli_command pack_command;
+
+/* "sft", "msix", "appv". */
+const char *pack_format_name(enum pack_format format);
+
+/* By its name: 0, or ERR_INVALID. By the ending of an output: SFT unless it says otherwise. */
+int pack_format_parse(const char *name, enum pack_format *out, struct err *e) must_check;
+enum pack_format pack_format_of(const char *output);
 
 /* Fills in *out. False when the command should end now with *status; nothing is left to clear. */
 bool pack_options_parse(int argc, char **argv, struct pack_options *out, int *status);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fetch/file_io.h"
+
 #define BUFFER_BYTES (1u << 20)
 #define COPY_BYTES   (16u << 20)
 
@@ -123,14 +125,34 @@ static int flush(struct pack_output *o, struct err *e)
 
 int pack_output_append(struct pack_output *o, const uint8_t *data, size_t len, struct err *e)
 {
-    if (o->buffered + len > BUFFER_BYTES) {
-        int rc = flush(o, e);
-        if (rc)
-            return rc;
+    while (len > 0) {
+        if (o->buffered == BUFFER_BYTES) {
+            int rc = flush(o, e);
+            if (rc)
+                return rc;
+        }
+        size_t n = (size_t)min_u64(len, BUFFER_BYTES - o->buffered);
+        memcpy(o->buffer + o->buffered, data, n);
+        o->buffered += n;
+        o->length += n;
+        data += n;
+        len -= n;
     }
-    memcpy(o->buffer + o->buffered, data, len); /* a block is far smaller than the buffer */
-    o->buffered += len;
-    o->length += len;
+    return 0;
+}
+
+int pack_output_overwrite(struct pack_output *o, uint64_t off, const void *data, size_t len,
+                          struct err *e)
+{
+    uint64_t written = o->length - o->buffered;
+    size_t done = 0;
+    if (off < written) { /* some of it, or all, is on the disk */
+        done = (size_t)min_u64(len, written - off);
+        if (file_write(o->blocks_fd, data, done, off, NULL))
+            return write_error(o->path, e);
+    }
+    if (done < len)
+        memcpy(o->buffer + (off + done - written), (const uint8_t *)data + done, len - done);
     return 0;
 }
 
@@ -215,6 +237,37 @@ static void set_default_mode(int fd)
     (void)fchmod(fd, 0666 & ~mask); /* mkostemp() made it private */
 }
 
+/* Names the file without a name TEMP, a pattern. False, and no file, where that cannot be done: it
+ * takes a file made with O_TMPFILE and /proc. */
+static bool adopt(struct pack_output *o, char *temp)
+{
+    char self[40];
+    int fd = mkostemp(temp, O_CLOEXEC); /* a name that is free */
+    if (fd < 0)
+        return false;
+    (void)close(fd);
+    (void)unlink(temp);
+    (void)snprintf(self, sizeof self, "/proc/self/fd/%d", o->blocks_fd);
+    return linkat(AT_FDCWD, self, AT_FDCWD, temp, AT_SYMLINK_FOLLOW) == 0;
+}
+
+/* Metadata and what was appended in a new file TEMP, a pattern; its descriptor. */
+static int copy_to(struct pack_output *o, char *temp, const uint8_t *metadata, size_t len,
+                   pack_output_tick_fn tick, void *arg, struct err *e)
+{
+    int fd = mkostemp(temp, O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(e, "%s: cannot create", o->path);
+    int rc = write_fully(fd, o->path, metadata, len, e);
+    if (!rc)
+        rc = copy_blocks(o, fd, tick, arg, e);
+    if (!rc)
+        return fd;
+    (void)close(fd);
+    (void)unlink(temp);
+    return rc;
+}
+
 int pack_output_finish(struct pack_output *o, const uint8_t *metadata, size_t len,
                        pack_output_tick_fn tick, void *arg, struct err *e)
 {
@@ -222,15 +275,20 @@ int pack_output_finish(struct pack_output *o, const uint8_t *metadata, size_t le
     if (rc)
         return rc;
     o->temp = temp_pattern(o->path);
-    if (!o->temp)
+    auto_free char *pattern = temp_pattern(o->path);
+    if (!o->temp || !pattern)
         return err_nomem(e);
-    int fd = mkostemp(o->temp, O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(e, "%s: cannot create", o->path);
-    rc = write_fully(fd, o->path, metadata, len, e);
-    if (!rc)
-        rc = copy_blocks(o, fd, tick, arg, e);
-    if (!rc && fsync(fd) != 0)
+    int fd = -1;
+    if (!len && adopt(o, o->temp)) {
+        fd = o->blocks_fd;
+        o->blocks_fd = -1;
+    } else {
+        memcpy(o->temp, pattern, strlen(pattern) + 1);
+        fd = copy_to(o, o->temp, metadata, len, tick, arg, e);
+        if (fd < 0)
+            return fd;
+    }
+    if (fsync(fd) != 0)
         rc = write_error(o->path, e);
     set_default_mode(fd);
     if (close(fd) != 0 && !rc)

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "tools/pack_appx.h"
 #include "tools/pack_job.h"
 #include "tools/pack_sft.h"
 #include "tools/sft.h"
@@ -58,6 +59,14 @@ static int pack_as_sft(struct pack_job *job, struct err *e)
     return rc;
 }
 
+static int pack_as_appx(struct pack_job *job, struct err *e)
+{
+    int rc = pack_output_new(job->o.output, job->o.force, &job->output, e);
+    if (!rc)
+        rc = walk(job, e);
+    return rc ? rc : pack_appx_write(job, e);
+}
+
 static int run(int argc, char **argv)
 {
     struct pack_job job = { .tree = { .fd = -1 } };
@@ -67,7 +76,7 @@ static int run(int argc, char **argv)
     job.report = (struct report){ .program = "sft", .json = job.o.json };
     pack_job_begin(&job);
     struct err e = { 0 };
-    int rc = pack_as_sft(&job, &e);
+    int rc = job.o.format == PACK_SFT ? pack_as_sft(&job, &e) : pack_as_appx(&job, &e);
     progress_clear(&job.progress); /* the line must be gone before a message */
     enum exitcode code = rc ? report_error(&job.report, NULL, &e) : EXITCODE_OK;
     code = report_finish(&job.report, code);
