@@ -114,7 +114,7 @@ int appx_build(const struct appx_contents *c, struct package **out, struct err *
     if (!rc)
         rc = add_nodes(c, b, e);
     if (!rc)
-        rc = appx_details_add(c->manifest, c->bundle, b, e);
+        rc = appx_details_add(c, b, e);
     for (uint32_t i = 0; i < c->launch->count && !rc; i++)
         rc = package_builder_add_launch_run(b, c->launch->runs[i], e);
     if (!rc)

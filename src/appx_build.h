@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "src/appv_files.h"
 #include "src/appx_bundle.h"
 #include "src/appx_files.h"
 #include "src/appx_launch.h"
@@ -23,6 +24,8 @@ struct appx_contents {
     const struct path_tree *tree; /* ordered; items are files */
     const struct appx_manifest *manifest;
     const struct appx_bundle *bundle; /* that the package is in, or NULL */
+    const struct appv_metadata *names; /* of an App-V package, or NULL */
+    bool has_signature;
     const struct launch_runs *launch;
 };
 

@@ -4,6 +4,8 @@
 
 #include "src/appx_details.h"
 
+#include "src/appx_build.h"
+
 /* Where the details of one item go. */
 struct adding {
     struct package_builder *b;
@@ -123,18 +125,20 @@ static void add_bundle(struct adding *a, const struct appx_bundle *bundle)
     }
 }
 
-int appx_details_add(const struct appx_manifest *m, const struct appx_bundle *bundle,
-                     struct package_builder *b, struct err *e)
+int appx_details_add(const struct appx_contents *c, struct package_builder *b, struct err *e)
 {
+    const struct appx_manifest *m = c->manifest;
     struct adding a = { .b = b, .e = e };
 
     add_identity(&a, m);
+    add(&a, "install_root", c->names ? c->names->root : "");
+    add(&a, "has_signature", c->has_signature ? "yes" : "");
     add_applications(&a, m);
     add_associations(&a, "file_types", m->file_types, m->file_type_count);
     add_associations(&a, "protocols", m->protocols, m->protocol_count);
     add_associations(&a, "commands", m->commands, m->command_count);
     add_capabilities(&a, m);
     add_dependencies(&a, m);
-    add_bundle(&a, bundle);
+    add_bundle(&a, c->bundle);
     return a.rc;
 }

@@ -3,15 +3,14 @@
 #ifndef SRC_APPX_DETAILS_H
 #define SRC_APPX_DETAILS_H
 
-#include "src/appv_files.h"
-#include "src/appx_bundle.h"
-#include "src/appx_manifest.h"
 #include "src/compiler.h"
 #include "src/err.h"
 #include "src/package_builder.h"
 
-/* Adds what the manifest says, and the bundle that the package is in (or NULL), to the package that B builds. */
-int appx_details_add(const struct appx_manifest *m, const struct appx_bundle *bundle,
-                     struct package_builder *b, struct err *e) must_check;
+struct appx_contents; /* src/appx_build.h */
+
+/* Adds what manifest, bundle and FilesystemMetadata.xml say to the package that B builds, and whether there is a
+ * signature, whatever that is worth. */
+int appx_details_add(const struct appx_contents *c, struct package_builder *b, struct err *e) must_check;
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "src/appv_files.h"
+#include "src/appv_tree.h"
 #include "src/appx_build.h"
 #include "src/appx_files.h"
 #include "src/appx_inner.h"
@@ -19,7 +20,6 @@
 #include "src/appx_manifest.h"
 #include "src/appx_parts.h"
 #include "src/codec.h"
-#include "src/fold.h"
 #include "src/log.h"
 #include "src/path_tree.h"
 #include "src/zip.h"
@@ -323,41 +323,13 @@ static int add_file(struct reading *r, uint32_t index, struct err *e)
     return rc;
 }
 
-/* What FilesystemMetadata.xml knows and the archive does not: 8.3 names … */
-static int set_short_names(struct reading *r, struct err *e)
+/* Directories without files, which the archive as it lies there has not, and 8.3 names. */
+static int use_names(struct reading *r, struct err *e)
 {
-    const struct appv_metadata *names = r->names;
-    bool below = r->is_appv && r->in->options.metadata;
-    struct path_node *root = path_tree_find(r->tree, "Root", below ? strlen("Root") : 0);
-    auto_free struct path_node **nodes = calloc((size_t)names->entry_count + 1, sizeof *nodes);
+    bool all = r->in->options.metadata;
+    int rc = all ? 0 : appv_tree_add_directories(r->tree, r->names, e);
 
-    if (!nodes)
-        return err_nomem(e);
-    for (uint32_t i = 0; i < names->entry_count; i++) {
-        const struct appv_entry *entry = &names->entries[i];
-        struct path_node *parent = entry->parent == APPV_NO_ENTRY ? root : nodes[entry->parent];
-        size_t len = strlen(entry->short_name);
-        nodes[i] = parent ? path_tree_child(r->tree, parent, entry->name, strlen(entry->name)) : NULL;
-        if (nodes[i] && name_is_8_3(entry->short_name, len)) {
-            nodes[i]->short_name = entry->short_name;
-            nodes[i]->short_len = (uint16_t)len;
-        }
-    }
-    return 0;
-}
-
-/* … and directories without files, which the archive as it lies there has not. */
-static int add_directories(struct reading *r, struct err *e)
-{
-    int rc = 0;
-
-    if (r->in->options.metadata)
-        return 0;
-    for (uint32_t i = 0; i < r->names->empty_count && !rc; i++) {
-        const char *path = r->names->empty_directories[i].path;
-        rc = path_tree_add(r->tree, path, strlen(path), true, PATH_TREE_NONE, NULL, e);
-    }
-    return rc;
+    return rc ? rc : appv_tree_set_short_names(r->tree, r->names, r->is_appv && all ? "Root" : "", e);
 }
 
 /* The documents of App-V may be in packages that were converted, as files like any other; there what
@@ -386,12 +358,18 @@ static int make_tree(struct reading *r, struct err *e)
     if (!rc)
         rc = may_lack(r, read_names(r, &own), APPX_FILESYSTEM_METADATA, &own, e);
     if (!rc && r->names)
-        rc = add_directories(r, e);
-    if (!rc && r->names)
-        rc = set_short_names(r, e);
+        rc = use_names(r, e);
     if (!rc)
         rc = may_lack(r, read_launch(r, &own), APPX_STREAM_MAP, &own, e);
     return rc ? rc : path_tree_order(r->tree, e);
+}
+
+static bool has_signature(const struct reading *r)
+{
+    struct appx_parts parts;
+
+    appx_parts_find(&r->directory, 1u << APPX_SIGNATURE_FILE, &parts);
+    return parts.entries[APPX_SIGNATURE_FILE] != NULL;
 }
 
 static int parse_package(struct reading *r, struct package **out, struct err *e)
@@ -413,6 +391,8 @@ static int parse_package(struct reading *r, struct package **out, struct err *e)
     contents.tree = r->tree;
     contents.manifest = r->manifest;
     contents.bundle = r->bundle;
+    contents.names = r->is_appv ? r->names : NULL;
+    contents.has_signature = has_signature(r);
     return rc ? rc : appx_build(&contents, out, e);
 }
 

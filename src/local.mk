@@ -10,6 +10,8 @@ libsft_a_SOURCES = \
 	src/appv_files_write.c \
 	src/appv_tokens.c \
 	src/appv_tokens.h \
+	src/appv_tree.c \
+	src/appv_tree.h \
 	src/appx_blockmap.c \
 	src/appx_blockmap.h \
 	src/appx_blockmap_write.c \

@@ -291,7 +291,7 @@ fi
 step "osslsigncode signs it, and sft verify believes that"
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/key" -out "$T/cert" -subj /CN=Sample -days 30 \
     -addext extendedKeyUsage=codeSigning >"$T/out" 2>&1 || die "openssl: $(cat "$T/out")"
-for name in x.msix x.appv crowd.appv none.msix; do
+for name in x.msix x.appv none.msix; do # not crowd.appv: osslsigncode 2.9 counts in 16 bits
     rm -f "$T/signed"
     case $name in
     *.msix) as=$T/signed.msix ;;

@@ -64,6 +64,7 @@ EXTRA_DIST += \
 	tests/it-071-appx-signature.sh \
 	tests/it-072-appx-wine.sh \
 	tests/it-073-appx-pack.sh \
+	tests/it-074-convert.sh \
 	tests/it-075-registry.sh \
 	tests/it-076-applications.sh \
 	tests/it-077-appx-large.sh \

@@ -64,6 +64,12 @@ sft_SOURCES = \
 	tools/block_copy.h \
 	tools/block_file.c \
 	tools/block_file.h \
+	tools/convert_count.c \
+	tools/convert_count.h \
+	tools/convert_losses.c \
+	tools/convert_losses.h \
+	tools/convert_programs.c \
+	tools/convert_programs.h \
 	tools/dos_attributes.c \
 	tools/dos_attributes.h \
 	tools/overlay_apply.c \
@@ -109,6 +115,8 @@ sft_SOURCES = \
 	tools/pack_options.h \
 	tools/pack_output.c \
 	tools/pack_output.h \
+	tools/pack_package.c \
+	tools/pack_package.h \
 	tools/pack_parts.c \
 	tools/pack_parts.h \
 	tools/pack_sft.c \
@@ -122,6 +130,7 @@ sft_SOURCES = \
 	tools/sft_cat.c \
 	tools/sft_common.c \
 	tools/sft_common.h \
+	tools/sft_convert.c \
 	tools/sft_diff.c \
 	tools/sft_extract.c \
 	tools/sft_info.c \

@@ -153,13 +153,14 @@ static int order_payload(struct pack_appx *p, struct err *e)
 static int add_metadata(struct pack_appx *p, struct err *e)
 {
     const char *name = pack_manifest_says(p->manifest)->identity.name;
-    size_t size = strlen(name) + sizeof "C:\\", len = 0;
+    const char *given = p->job->install_root;
+    size_t size = (given ? strlen(given) : strlen(name)) + sizeof "C:\\", len = 0;
     auto_free char *root = malloc(size);
     char *text = NULL;
     uint32_t too_deep;
     if (!root)
         return err_nomem(e);
-    (void)snprintf(root, size, "C:\\%s", name);
+    (void)snprintf(root, size, "%s%s", given ? "" : "C:\\", given ? given : name);
     int rc = pack_appv_metadata(p->tree, p->registry, root, &too_deep, &text, &len, e);
     if (!rc)
         rc = pack_parts_add_document(p->parts, appx_part_name(APPX_FILESYSTEM_METADATA), text, len,

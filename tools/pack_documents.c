@@ -152,19 +152,26 @@ static int name_program(struct pack_documents *d, const char *given, struct prog
     return 0;
 }
 
+/* A path may hold '=' itself: the first one that has a file before it counts. */
 int pack_program_find(const struct pack_tree *tree, const char *text, uint32_t *entry, char **name,
                       struct err *e)
 {
-    const char *equals = strchr(text, '=');
-    auto_free char *path = equals ? strndup(text, (size_t)(equals - text)) : strdup(text);
-    if (!path)
-        return err_nomem(e);
-    *entry = pack_tree_find(tree, path);
-    if (*entry == PACK_NO_RANK || tree->entries[*entry].flags & NODE_DIR)
-        return err_set(e, ERR_NOT_FOUND, "--osd: '%s' is not a file of the package", path);
-    *name = equals && equals[1] ? strdup(equals + 1)
-                                : without_suffix(tree->entries[*entry].name, ".exe");
-    return *name ? 0 : err_nomem(e);
+    for (const char *equals = strchr(text, '=');; equals = strchr(equals + 1, '=')) {
+        size_t len = equals ? (size_t)(equals - text) : strlen(text);
+        auto_free char *path = strndup(text, len);
+        if (!path)
+            return err_nomem(e);
+        *entry = pack_tree_find(tree, path);
+        if (*entry != PACK_NO_RANK && !(tree->entries[*entry].flags & NODE_DIR)) {
+            *name = equals && equals[1] ? strdup(equals + 1)
+                                        : without_suffix(tree->entries[*entry].name, ".exe");
+            return *name ? 0 : err_nomem(e);
+        }
+        if (!equals)
+            break;
+    }
+    return err_set(e, ERR_NOT_FOUND, "--osd: '%.*s' is not a file of the package",
+                   (int)strcspn(text, "="), text);
 }
 
 static int add_program(struct pack_documents *d, const struct pack_tree *tree, const char *text,

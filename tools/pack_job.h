@@ -32,8 +32,9 @@ struct pack_job {
     struct pack_output *output;
     double started; /* pack_job_now() */
     /* What is known of the package beside the options, which have precedence: names, publisher,
-     * version, applications, shortcuts. NULL for nothing; borrowed. */
+     * version, architecture, description. NULL for nothing; borrowed. */
     const struct appx_manifest *known;
+    const char *install_root; /* where the package was installed, for App-V; NULL: C:\\NAME */
     /* Adds to the summary: to J, or with NULL as lines on stdout. NULL for nothing. */
     void (*add_to_summary)(void *arg, struct json *j);
     void *summary_arg;

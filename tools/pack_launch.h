@@ -45,8 +45,9 @@ void pack_launch_finish(struct pack_launch *l);
 int pack_launch_read(const char *path, const struct pack_tree *tree, struct pack_launch *l,
                      size_t *unknown, struct err *e) must_check;
 
-/* Takes over the launch set of P, for the files of TREE at the same paths. */
-int pack_launch_inherit(struct pack_launch *l, const struct package *p,
-                        const struct pack_tree *tree, struct err *e) must_check;
+/* Takes over the launch set of P, for the files of TREE that ENTRIES has for each node (PACK_NO_RANK:
+ * none); NULL: those at the same paths. */
+int pack_launch_inherit(struct pack_launch *l, const struct package *p, const struct pack_tree *tree,
+                        const uint32_t *entries, struct err *e) must_check;
 
 #endif

@@ -68,14 +68,11 @@ static int find_launch_pieces(const struct package *p, const uint32_t *places, u
     return 0;
 }
 
-/* What the launch set has of the file at NODE becomes wanted of the one at its path in the tree. */
+/* What the launch set has of the file at NODE becomes wanted of the one at ENTRY of the tree. */
 static int inherit_file(const struct package *p, const uint32_t *places, uint32_t node,
-                          const struct pack_tree *tree, struct pack_launch *launch, struct err *e)
+                        const struct pack_tree *tree, uint32_t entry, struct pack_launch *launch,
+                        struct err *e)
 {
-    auto_free char *path = package_path(p, node);
-    if (!path)
-        return err_nomem(e);
-    uint32_t entry = pack_tree_find(tree, path);
     uint32_t file = entry == PACK_NO_RANK ? PACK_NO_RANK : tree->entries[entry].file;
     if (file == PACK_NO_RANK || launch->files[file].rank != PACK_NO_RANK)
         return 0;
@@ -93,8 +90,19 @@ static int inherit_file(const struct package *p, const uint32_t *places, uint32_
     return rc;
 }
 
+/* The entry at the path of NODE. */
+static int find_entry(const struct package *p, uint32_t node, const struct pack_tree *tree,
+                      uint32_t *entry, struct err *e)
+{
+    auto_free char *path = package_path(p, node);
+    if (!path)
+        return err_nomem(e);
+    *entry = pack_tree_find(tree, path);
+    return 0;
+}
+
 int pack_launch_inherit(struct pack_launch *launch, const struct package *p,
-                        const struct pack_tree *tree, struct err *e)
+                        const struct pack_tree *tree, const uint32_t *entries, struct err *e)
 {
     const struct package_info *info = package_info(p);
     auto_free struct launch_file *found = calloc(info->file_count + (size_t)1, sizeof *found);
@@ -113,8 +121,13 @@ int pack_launch_inherit(struct pack_launch *launch, const struct package *p,
             found[count++] = pieces.first;
     }
     qsort(found, count, sizeof *found, compare_launch);
-    for (uint32_t i = 0; !rc && i < count; i++)
-        rc = inherit_file(p, places, found[i].node, tree, launch, e);
+    for (uint32_t i = 0; !rc && i < count; i++) {
+        uint32_t entry = entries ? entries[found[i].node] : PACK_NO_RANK;
+        if (!entries)
+            rc = find_entry(p, found[i].node, tree, &entry, e);
+        if (!rc)
+            rc = inherit_file(p, places, found[i].node, tree, entry, launch, e);
+    }
     if (!rc)
         pack_launch_finish(launch);
     return rc;

@@ -196,24 +196,35 @@ static int add_shortcuts(struct pack_manifest *m, struct err *e)
     return 0;
 }
 
+/* An application of App-V is a file, however many links lead to it. Returns how many are left. */
+static size_t drop_repetitions(struct appx_application *a, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t k = 0;
+        while (k < kept && strcmp(a[k].id, a[i].id) != 0)
+            k++;
+        if (k == kept)
+            a[kept++] = a[i];
+    }
+    return kept;
+}
+
 static int set_programs(struct pack_manifest *m, struct err *e)
 {
     const struct pack_options *o = &m->job->o;
-    const struct appx_manifest *known = m->job->known;
-    if (!o->osd_count && known) {
-        m->m.applications = known->applications;
-        m->m.application_count = known->application_count;
-        m->m.shortcuts = known->shortcuts;
-        m->m.shortcut_count = known->shortcut_count;
-        return 0;
-    }
     struct appx_application *a = pool_zalloc(m->pool, o->osd_count + 1, sizeof *a);
+    bool appv = m->m.schema == APPX_SCHEMA_APPV;
     int rc = a ? 0 : err_nomem(e);
     for (size_t i = 0; !rc && i < o->osd_count; i++)
         rc = add_program(m, o->osds[i], &a[i], i + 1, e);
     m->m.applications = a;
     m->m.application_count = o->osd_count;
-    return !rc && m->m.schema == APPX_SCHEMA_APPV ? add_shortcuts(m, e) : rc;
+    if (!rc && appv)
+        rc = add_shortcuts(m, e);
+    if (!rc && appv)
+        m->m.application_count = drop_repetitions(a, o->osd_count);
+    return rc;
 }
 
 static int set_logo(struct pack_manifest *m, struct err *e)

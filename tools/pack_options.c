@@ -70,7 +70,7 @@ static int parse_block_size(const char *text, uint32_t *out, struct err *e)
 }
 
 /* Four numbers of 16 bits. */
-static int check_version(const char *text, struct err *e)
+int pack_check_version(const char *text, struct err *e)
 {
     unsigned long part;
     char *end;
@@ -84,7 +84,7 @@ static int check_version(const char *text, struct err *e)
     return 0;
 }
 
-static int check_arch(const char *text, struct err *e)
+int pack_check_arch(const char *text, struct err *e)
 {
     static const char *const known[] = { "x86", "x64", "arm", "arm64", "neutral" };
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
@@ -187,10 +187,10 @@ static int take_option(struct parser *p, int id, struct err *e)
         return 0;
     case OPT_APP_VERSION:
         o->app.version = arg;
-        return check_version(arg, e);
+        return pack_check_version(arg, e);
     case OPT_ARCH:
         o->app.arch = arg;
-        return check_arch(arg, e);
+        return pack_check_arch(arg, e);
     case OPT_LOGO:
         o->app.logo = arg;
         return 0;
@@ -264,10 +264,9 @@ static int check_format(const struct parser *p, struct err *e)
 
 /* --- together --------------------------------------------------------------------------------- */
 
-static int choose_codec(const struct parser *p, int *min, int *max, struct err *e)
+static int choose_codec(struct pack_options *o, const char *name, int *min, int *max,
+                        struct err *e)
 {
-    struct pack_options *o = p->o;
-    const char *name = p->codec;
     if (o->format == PACK_SFT) {
         o->codec = CODEC_ZSTD;
         if (name && codec_parse(name, &o->codec))
@@ -286,19 +285,32 @@ static int choose_codec(const struct parser *p, int *min, int *max, struct err *
     return 0;
 }
 
-static int choose_level(const struct parser *p, struct err *e)
+static int choose_level(struct pack_options *o, const char *codec, long level, struct err *e)
 {
-    struct pack_options *o = p->o;
     int min, max;
-    int rc = choose_codec(p, &min, &max, e);
-    if (rc || !p->has_level)
+    int rc = choose_codec(o, codec, &min, &max, e);
+    if (rc || level < 0)
         return rc;
     if (max == 0)
         return err_set(e, ERR_INVALID, "--codec none has no levels");
-    if ((int)p->level < min || (int)p->level > max)
+    if (level < min || level > max)
         return err_set(e, ERR_INVALID, "--level of %s is %d to %d", codec_name(o->codec), min, max);
-    o->level = (int)p->level;
+    o->level = (int)level;
     return 0;
+}
+
+int pack_options_settle(struct pack_options *o, const char *codec, long level, struct err *e)
+{
+    int rc = choose_level(o, codec, level, e);
+    if (rc)
+        return rc;
+    if (!o->jobs) {
+        long n = sysconf(_SC_NPROCESSORS_ONLN);
+        o->jobs = n > 0 ? (unsigned)n : 1;
+    }
+    if (o->jobs > JOBS_MAX)
+        o->jobs = JOBS_MAX;
+    return parse_epoch(o, e);
 }
 
 static int check_output(struct parser *p, struct err *e)
@@ -329,16 +341,7 @@ static int check_together(struct parser *p, struct err *e)
         return err_set(e, ERR_INVALID, "--guid cannot be given with --upgrade, which keeps it");
     if (o->osd_count == 0 && (o->href || o->icon))
         return err_set(e, ERR_INVALID, "--href and --ico have no effect without --osd");
-    rc = choose_level(p, e);
-    if (rc)
-        return rc;
-    if (!o->jobs) {
-        long n = sysconf(_SC_NPROCESSORS_ONLN);
-        o->jobs = n > 0 ? (unsigned)n : 1;
-    }
-    if (o->jobs > JOBS_MAX)
-        o->jobs = JOBS_MAX;
-    return parse_epoch(o, e);
+    return pack_options_settle(o, p->codec, p->has_level ? (long)p->level : -1, e);
 }
 
 bool pack_options_parse(int argc, char **argv, struct pack_options *out, int *status)

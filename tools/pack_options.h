@@ -60,6 +60,15 @@ const char *pack_format_name(enum pack_format format);
 int pack_format_parse(const char *name, enum pack_format *out, struct err *e) must_check;
 enum pack_format pack_format_of(const char *output);
 
+/* Checks of single options, for every command that has them. ERR_INVALID. */
+int pack_check_version(const char *text, struct err *e) must_check;
+int pack_check_arch(const char *text, struct err *e) must_check;
+
+/* Fills in, once the format is known, codec and level (NULL and -1 for what is usual), threads unless
+ * given, and SOURCE_DATE_EPOCH. ERR_INVALID. */
+int pack_options_settle(struct pack_options *o, const char *codec, long level, struct err *e)
+    must_check;
+
 /* Fills in *out. False when the command should end now with *status; nothing is left to clear. */
 bool pack_options_parse(int argc, char **argv, struct pack_options *out, int *status);
 

@@ -336,7 +336,7 @@ int pack_sft_write(struct pack_sft *p, struct err *e)
 {
     int rc = 0;
     if (p->old && !p->o->launch_list)
-        rc = pack_launch_inherit(&p->job->launch, p->old->package, p->tree, e);
+        rc = pack_launch_inherit(&p->job->launch, p->old->package, p->tree, NULL, e);
     if (rc)
         return rc;
     warn_about_root(p);

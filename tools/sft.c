@@ -10,7 +10,7 @@
 
 static const struct sft_subcommand *const subcommands[] = {
     &sft_info, &sft_ls, &sft_tree, &sft_cat, &sft_extract, &sft_verify, &sft_pack,
-    &sft_diff, &sft_patch, &sft_overlay, &sft_cache, &sft_registry,
+    &sft_convert, &sft_diff, &sft_patch, &sft_overlay, &sft_cache, &sft_registry,
 };
 
 static void print_subcommands(void)

@@ -21,6 +21,7 @@ extern const struct sft_subcommand sft_cat;
 extern const struct sft_subcommand sft_extract;
 extern const struct sft_subcommand sft_verify;
 extern const struct sft_subcommand sft_pack;
+extern const struct sft_subcommand sft_convert;
 extern const struct sft_subcommand sft_diff;
 extern const struct sft_subcommand sft_patch;
 extern const struct sft_subcommand sft_overlay;
