@@ -162,8 +162,29 @@ expect_status 2 sft convert "$T/b.appv" -o "$T/y.sft" --from-osd "$T/odd.osd"
 
 step "in words"
 expect_status 0 sft convert "$T/old/a.sft" -o "$T/words.appv"
-expect_text "$T/out" '^lost: 1 attributes'
-expect_text "$T/out" '^lost: 1 times of files'
+expect_text "$T/out" '^lost: attributes .*\(1\)$'
+expect_text "$T/out" '^lost: times of files.*\(1\)$'
+mkdir "$T/plain"
+echo plain >"$T/plain/plain.txt"
+touch -d '2024-05-01 12:34:56 UTC' "$T/plain/plain.txt" "$T/plain"
+pack "$T/plain" "$T/plain.sft"
+expect_status 0 sft convert "$T/plain.sft" -o "$T/plain.appv"
+expect_text "$T/out" '^nothing is lost$'
+
+step "files that are called like the container's own"
+mkdir -p "$T/own/AppxMetadata"
+for name in appxmanifest.xml AppxBlockMap.xml AppxMetadata/CodeIntegrity.cat Registry.dat; do
+    echo $name >"$T/own/$name"
+done
+find "$T/own" -exec touch -d '2024-05-01 12:34:56 UTC' {} +
+pack "$T/own" "$T/own.sft"
+expect_status 0 sft convert --json "$T/own.sft" -o "$T/own.msix" --publisher CN=Sample
+lost own_names=3 short_names=4 directory_times=1 package_guid=1
+expect_status 0 sft verify --no-signature "$T/own.msix"
+expect_status 0 sft convert --json "$T/own.sft" -o "$T/own.appv"
+lost directory_times=1
+expect_status 0 sft extract "$T/own.appv" -C "$T/out.own"
+diff -r "$T/own" "$T/out.own" || die "files with the container's names"
 
 step "the container's own files, a signature"
 cp -r "$src" "$T/hive"
@@ -173,6 +194,8 @@ pack "$T/hive" "$T/hive.appv" --publisher CN=Sample
 expect_status 0 sft convert --json "$T/hive.appv" -o "$T/hive.sft"
 lost version=1 container_files=1
 expect_text "$T/out" '"detail": "Registry.dat"'
+expect_status 0 sft convert "$T/hive.appv" -o "$T/hive.sft" --force
+expect_text "$T/out" '^lost: files of the container .*\(1: Registry.dat\)$'
 if command -v osslsigncode >/dev/null && command -v openssl >/dev/null; then
     openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/key" -out "$T/cert" -subj /CN=Sample -days 30 \
         -addext extendedKeyUsage=codeSigning >"$T/out" 2>&1 || die "openssl: $(cat "$T/out")"

@@ -80,6 +80,25 @@ static uint64_t count_vfs(const struct pack_package *p, enum pack_format to)
     return n;
 }
 
+/* Files of the payload that an MSIX cannot have, because the container has one of that name. */
+static uint64_t count_own_names(const struct pack_package *p)
+{
+    static const enum appx_part parts[] = { APPX_MANIFEST, APPX_BLOCK_MAP, APPX_SIGNATURE_FILE,
+                                            APPX_CONTENT_TYPES, APPX_CODE_INTEGRITY };
+    const struct package *package = p->in->package;
+    uint64_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        const char *name = appx_part_name(parts[i]);
+        uint32_t node = p->nodes[0];
+        for (size_t len; *name && node != NODE_NONE; name += len + (name[len] == '/')) {
+            len = strcspn(name, "/");
+            node = package_lookup(package, node, name, len, false);
+        }
+        n += node != NODE_NONE && !sft_is_dir(package_node(package, node));
+    }
+    return n;
+}
+
 void convert_count(const struct pack_package *p, enum pack_format to, struct losses *l)
 {
     const struct package *package = p->in->package;
@@ -95,6 +114,7 @@ void convert_count(const struct pack_package *p, enum pack_format to, struct los
         l->count[LOSS_HISTORY] = info->version_count - 1;
     if (to == PACK_MSIX) {
         l->count[LOSS_PACKAGE_GUID] = 1;
+        l->count[LOSS_OWN_NAMES] = count_own_names(p);
         for (uint32_t i = 0; i < info->launch_run_count; i++)
             l->count[LOSS_LAUNCH_SET] += info->launch_runs[i].count;
     }

@@ -24,6 +24,7 @@ static const struct {
     [LOSS_EMPTY_DIRECTORIES] = { "empty_directories", "directories without files" },
     [LOSS_LAUNCH_SET] = { "launch_set", "blocks of the launch set" },
     [LOSS_CSIDL] = { "vfs_names", "directories of the VFS keep names that the new format calls otherwise" },
+    [LOSS_OWN_NAMES] = { "own_names", "files that are called like one of the container's own" },
     [LOSS_SIGNATURE] = { "signature", "signature" },
     [LOSS_CONTAINER_FILES] = { "container_files", "files of the container beside the payload" },
     [LOSS_PROGRAMS_OUTSIDE] = { "programs_outside", "programs that are not in the package" },
@@ -77,7 +78,8 @@ void losses_print(void *arg, struct json *j)
         if (!l->count[k])
             continue;
         const char *more = detail(l, k);
-        (void)printf("lost: %" PRIu64 " %s%s%s\n", l->count[k], rows[k].text, *more ? ": " : "", more);
+        (void)printf("lost: %s (%" PRIu64 "%s%s)\n", rows[k].text, l->count[k], *more ? ": " : "",
+                     more);
         any = true;
     }
     if (!any)

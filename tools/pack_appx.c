@@ -103,7 +103,7 @@ static int sort_out(struct pack_appx *p, uint32_t entry, bool *payload, struct e
         return err_nomem(e);
     *payload = true;
     if (is_appv(p)) {
-        if (!strcasecmp(path, REGISTRY)) {
+        if (!p->job->known && !strcasecmp(path, REGISTRY)) {
             p->registry = entry;
             *payload = false;
         }

@@ -10,6 +10,8 @@
 #include "src/fold.h"
 #include "src/pack_plan.h"
 
+#define AHEAD_BLOCKS 64u
+
 struct builder {
     const struct package *package;
     const struct pack_package_options *o;
@@ -22,13 +24,26 @@ struct child {
     uint32_t node;
 };
 
-/* Called from any thread. What comes next is asked for in time, once for each buffer. */
+/* The blocks that follow are mostly those that are read next, also where files are small. */
+static void ask_ahead(const struct pack_package *p, uint32_t node, uint64_t off, size_t len)
+{
+    uint32_t count = package_info(p->in->package)->block_count;
+    struct piece piece;
+    if (source_is_immediate(p->in->source) ||
+        package_map(p->in->package, node, off, len, &piece, 1) == 0)
+        return;
+    uint32_t next = piece.block + 1;
+    if (next < count)
+        (void)engine_prefetch(p->in->engine, next, (uint32_t)min_u64(AHEAD_BLOCKS, count - next),
+                              ENGINE_READAHEAD);
+}
+
+/* Called from any thread. */
 static int read_bytes(void *arg, uint32_t entry, void *to, size_t len, uint64_t off, struct err *e)
 {
     const struct pack_package *p = arg;
     uint32_t node = p->nodes[entry];
-    if (off % SFT_STREAM_BYTES == 0)
-        sft_prefetch(p->in, node, off + len, SFT_STREAM_BYTES);
+    ask_ahead(p, node, off, len);
     long got = len ? engine_read_file(p->in->engine, node, off, to, len, e) : 0;
     if (got < 0)
         return (int)got;
