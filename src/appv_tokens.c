@@ -6,107 +6,11 @@
 
 #include <string.h>
 
+#include "src/appv_known.h"
 #include "src/fold.h"
 #include "src/list.h"
 
 #define PACKAGE_ROOT "AppVPackageRoot"
-#define MENU "AppData\\Roaming\\Microsoft\\Windows\\Start Menu"
-#define COMMON_MENU "C:\\ProgramData\\Microsoft\\Windows\\Start Menu"
-/* Wine's user, in every prefix (server/token.c). */
-#define WINE_USER_SID "S-1-5-21-0-0-0-1000"
-
-struct known {
-    const char *name;
-    const char *path; /* "~" is the user's profile */
-    const char *vfs;  /* name of another directory below VFS that its files may be in, or NULL */
-};
-
-static const struct known table[] = {
-    { "AppVPackageDrive", "C:", NULL },
-    { "AppVCurrentUserSID", WINE_USER_SID, NULL },
-    { "CurrentUserSID", WINE_USER_SID, NULL },
-    { "AppVAllUsersDir", "C:\\ProgramData", "Common AppData" },
-    /* Programs and the system. */
-    { "ProgramFiles", "C:\\Program Files", "ProgramFilesX64" },
-    { "ProgramFilesX64", "C:\\Program Files", NULL },
-    { "ProgramFilesX86", "C:\\Program Files (x86)", NULL },
-    { "ProgramFilesCommon", "C:\\Program Files\\Common Files", "ProgramFilesCommonX64" },
-    { "ProgramFilesCommonX64", "C:\\Program Files\\Common Files", NULL },
-    { "ProgramFilesCommonX86", "C:\\Program Files (x86)\\Common Files", NULL },
-    { "Default Gadgets", "C:\\Program Files\\Windows Sidebar\\Gadgets", NULL },
-    { "Windows", "C:\\windows", NULL },
-    { "System", "C:\\windows\\system32", "SystemX64" },
-    { "SystemX64", "C:\\windows\\system32", NULL },
-    { "SystemX86", "C:\\windows\\syswow64", NULL },
-    { "Fonts", "C:\\windows\\Fonts", NULL },
-    { "ResourceDir", "C:\\windows\\resources", NULL },
-    { "AppVSystem32Catroot", "C:\\windows\\system32\\catroot", NULL },
-    { "AppVSystem32Catroot2", "C:\\windows\\system32\\catroot2", NULL },
-    { "AppVSystem32DriversEtc", "C:\\windows\\system32\\drivers\\etc", NULL },
-    { "AppVSystem32Driverstore", "C:\\windows\\system32\\driverstore", NULL },
-    { "AppVSystem32Logfiles", "C:\\windows\\system32\\logfiles", NULL },
-    { "AppVSystem32Spool", "C:\\windows\\system32\\spool", NULL },
-    /* All users. */
-    { "Common AppData", "C:\\ProgramData", NULL },
-    { "Common Start Menu", COMMON_MENU, NULL },
-    { "Common Programs", COMMON_MENU "\\Programs", NULL },
-    { "Common Startup", COMMON_MENU "\\Programs\\Startup", NULL },
-    { "Common Administrative Tools", COMMON_MENU "\\Programs\\Administrative Tools", NULL },
-    { "Common Templates", "C:\\ProgramData\\Microsoft\\Windows\\Templates", NULL },
-    { "CommonRingtones", "C:\\ProgramData\\Microsoft\\Windows\\Ringtones", NULL },
-    { "PublicGameTasks", "C:\\ProgramData\\Microsoft\\Windows\\GameExplorer", NULL },
-    { "Device Metadata Store", "C:\\ProgramData\\Microsoft\\Windows\\DeviceMetadataStore", NULL },
-    { "Public", "C:\\users\\Public", NULL },
-    { "Common Desktop", "C:\\users\\Public\\Desktop", NULL },
-    { "Common Documents", "C:\\users\\Public\\Documents", NULL },
-    { "CommonDownloads", "C:\\users\\Public\\Downloads", NULL },
-    { "CommonMusic", "C:\\users\\Public\\Music", NULL },
-    { "CommonPictures", "C:\\users\\Public\\Pictures", NULL },
-    { "CommonVideo", "C:\\users\\Public\\Videos", NULL },
-    { "SampleMusic", "C:\\users\\Public\\Music\\Sample Music", NULL },
-    { "SamplePictures", "C:\\users\\Public\\Pictures\\Sample Pictures", NULL },
-    { "SampleVideos", "C:\\users\\Public\\Videos\\Sample Videos", NULL },
-    { "PublicLibraries", "C:\\users\\Public\\Libraries", NULL },
-    { "RecordedTVLibrary", "C:\\users\\Public\\Libraries\\RecordedTV.library-ms", NULL },
-    { "UserProfiles", "C:\\users", NULL },
-    /* The user. */
-    { "Profile", "~", NULL },
-    { "AppData", "~\\AppData\\Roaming", NULL },
-    { "Local AppData", "~\\AppData\\Local", NULL },
-    { "LocalAppDataLow", "~\\AppData\\LocalLow", NULL },
-    { "Desktop", "~\\Desktop", NULL },
-    { "Personal", "~\\Documents", NULL },
-    { "Downloads", "~\\Downloads", NULL },
-    { "Favorites", "~\\Favorites", NULL },
-    { "Links", "~\\Links", NULL },
-    { "Contacts", "~\\Contacts", NULL },
-    { "SavedGames", "~\\Saved Games", NULL },
-    { "Searches", "~\\Searches", NULL },
-    { "My Music", "~\\Music", NULL },
-    { "My Pictures", "~\\Pictures", NULL },
-    { "My Video", "~\\Videos", NULL },
-    { "Start Menu", "~\\" MENU, NULL },
-    { "Programs", "~\\" MENU "\\Programs", NULL },
-    { "Startup", "~\\" MENU "\\Programs\\Startup", NULL },
-    { "Administrative Tools", "~\\" MENU "\\Programs\\Administrative Tools", NULL },
-    { "Templates", "~\\AppData\\Roaming\\Microsoft\\Windows\\Templates", NULL },
-    { "Recent", "~\\AppData\\Roaming\\Microsoft\\Windows\\Recent", NULL },
-    { "SendTo", "~\\AppData\\Roaming\\Microsoft\\Windows\\SendTo", NULL },
-    { "NetHood", "~\\AppData\\Roaming\\Microsoft\\Windows\\Network Shortcuts", NULL },
-    { "PrintHood", "~\\AppData\\Roaming\\Microsoft\\Windows\\Printer Shortcuts", NULL },
-    { "Libraries", "~\\AppData\\Roaming\\Microsoft\\Windows\\Libraries", NULL },
-    { "Quick Launch", "~\\AppData\\Roaming\\Microsoft\\Internet Explorer\\Quick Launch", NULL },
-    { "Cookies", "~\\AppData\\Local\\Microsoft\\Windows\\INetCookies", NULL },
-    { "Cache", "~\\AppData\\Local\\Microsoft\\Windows\\INetCache", NULL },
-    { "History", "~\\AppData\\Local\\Microsoft\\Windows\\History", NULL },
-    { "CD Burning", "~\\AppData\\Local\\Microsoft\\Windows\\Burn\\Burn", NULL },
-    { "GameTasks", "~\\AppData\\Local\\Microsoft\\Windows\\GameExplorer", NULL },
-    { "Ringtones", "~\\AppData\\Local\\Microsoft\\Windows\\Ringtones", NULL },
-    { "Gadgets", "~\\AppData\\Local\\Microsoft\\Windows Sidebar\\Gadgets", NULL },
-    { "UserProgramFiles", "~\\AppData\\Local\\Programs", NULL },
-    { "UserProgramFilesCommon", "~\\AppData\\Local\\Programs\\Common", NULL },
-};
-
 struct setting {
     char *name, *value;
 };
@@ -169,12 +73,9 @@ static bool is_called(const struct appv_token *t, const char *name)
     return fold_equal(t->name, t->name_len, name, strlen(name));
 }
 
-static const struct known *find_known(const struct appv_token *t)
+static const struct appv_known *find_known(const struct appv_token *t)
 {
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (is_called(t, table[i].name))
-            return &table[i];
-    return NULL;
+    return appv_known_find(t->name, t->name_len);
 }
 
 /* --- in the package -------------------------------------------------------------------------- */
@@ -203,7 +104,7 @@ static uint32_t vfs_directory(const struct package *p, uint32_t top, const struc
                               unsigned which)
 {
     uint32_t vfs = child(p, top, "VFS", 3);
-    const struct known *k;
+    const struct appv_known *k;
 
     if (!which)
         return child(p, vfs, t->name, t->name_len);
@@ -213,8 +114,9 @@ static uint32_t vfs_directory(const struct package *p, uint32_t top, const struc
 
 uint32_t appv_payload(const struct package *p, bool metadata)
 {
-    uint32_t root = metadata && !strcmp(package_info(p)->format, "appv") ? child(p, NODE_ROOT, "Root", 4)
-                                                                         : NODE_NONE;
+    uint32_t root = metadata && !strcmp(package_info(p)->format, "appv")
+                        ? child(p, NODE_ROOT, "Root", 4)
+                        : NODE_NONE;
 
     return root == NODE_NONE ? NODE_ROOT : root;
 }
@@ -319,8 +221,7 @@ static bool has_first(const struct package *p, uint32_t dir, const char *rest, s
     while (n < len && n <= NAME_MAX_BYTES && rest[n] != '\\' && rest[n] != '"' && rest[n])
         n++;
     for (; n > 1; n--)
-        if ((n == len || strchr("\\\" ,;", rest[n])) &&
-            child(p, dir, rest + 1, n - 1) != NODE_NONE)
+        if ((n == len || strchr("\\\" ,;", rest[n])) && child(p, dir, rest + 1, n - 1) != NODE_NONE)
             return true;
     return false;
 }
@@ -345,7 +246,8 @@ static int append_vfs(const struct appv_tokens *t, const struct appv_token *toke
     return 0;
 }
 
-static int append_known(const struct appv_tokens *t, const char *path, struct text *to, struct err *e)
+static int append_known(const struct appv_tokens *t, const char *path, struct text *to,
+                        struct err *e)
 {
     int rc = 0;
 
@@ -358,31 +260,56 @@ static int append_known(const struct appv_tokens *t, const char *path, struct te
     return rc ? rc : append(to, path, strlen(path), e);
 }
 
+static int append_unknown(struct appv_tokens *t, const struct appv_token *token, struct text *to,
+                          struct err *e)
+{
+    int rc = note_unknown(t, token, e);
+
+    return rc ? rc : append(to, token->name - 2, token->len, e);
+}
+
+/* LEN bytes of REST are behind the token. */
 static int append_token(struct appv_tokens *t, const struct appv_token *token, const char *rest,
                         size_t len, struct text *to, struct err *e)
 {
     const char *value = find_setting(t, token);
-    const struct known *known = find_known(token);
+    const struct appv_known *known = find_known(token);
     bool done = false;
     int rc;
 
-    t->replaced++;
     if (!value && is_called(token, PACKAGE_ROOT))
         value = t->o.root;
-    if (value)
-        return append(to, value, strlen(value), e);
-    rc = append_vfs(t, token, rest, len, to, &done, e);
-    if (rc || done)
-        return rc;
-    if (known)
-        return append_known(t, known->path, to, e);
-    t->replaced--;
-    rc = note_unknown(t, token, e);
-    return rc ? rc : append(to, token->name - 2, token->len, e);
+    if (!value) {
+        rc = append_vfs(t, token, rest, len, to, &done, e);
+        if (!rc && !done && !known)
+            return append_unknown(t, token, to, e);
+        t->replaced++;
+        return rc || done ? rc : append_known(t, known->path, to, e);
+    }
+    t->replaced++;
+    return append(to, value, strlen(value), e);
 }
 
-int appv_tokens_replace(struct appv_tokens *t, const char *text, size_t len, char **out,
-                        size_t *out_len, struct err *e)
+static int append_in_key(struct appv_tokens *t, const struct appv_token *token, const char *rest,
+                         size_t len, struct text *to, struct err *e)
+{
+    const char *value = find_setting(t, token);
+    const struct appv_known *known = find_known(token);
+
+    (void)rest, (void)len;
+    if (!value && known)
+        value = known->path;
+    if (!value || *value == '~' || strchr(value, '\\'))
+        return append_unknown(t, token, to, e);
+    t->replaced++;
+    return append(to, value, strlen(value), e);
+}
+
+typedef int (*append_fn)(struct appv_tokens *t, const struct appv_token *token, const char *rest,
+                         size_t len, struct text *to, struct err *e);
+
+static int replace(struct appv_tokens *t, append_fn append_one, const char *text, size_t len,
+                   char **out, size_t *out_len, struct err *e)
 {
     struct text to = { .len = 0 };
     size_t from = 0; /* of what is to be copied as it is */
@@ -398,7 +325,7 @@ int appv_tokens_replace(struct appv_tokens *t, const char *text, size_t len, cha
         i += token.len;
         from = i;
         if (!rc)
-            rc = append_token(t, &token, text + i, len - i, &to, e);
+            rc = append_one(t, &token, text + i, len - i, &to, e);
     }
     if (!rc)
         rc = append(&to, text + from, len - from, e);
@@ -409,6 +336,18 @@ int appv_tokens_replace(struct appv_tokens *t, const char *text, size_t len, cha
     *out = to.bytes.items;
     *out_len = to.len;
     return 0;
+}
+
+int appv_tokens_replace(struct appv_tokens *t, const char *text, size_t len, char **out,
+                        size_t *out_len, struct err *e)
+{
+    return replace(t, append_token, text, len, out, out_len, e);
+}
+
+int appv_tokens_replace_key(struct appv_tokens *t, const char *path, size_t len, char **out,
+                            size_t *out_len, struct err *e)
+{
+    return replace(t, append_in_key, path, len, out, out_len, e);
 }
 
 uint64_t appv_tokens_replaced(const struct appv_tokens *t)

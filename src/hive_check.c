@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A registry hive's structure. See hive_check.h. Offsets in a hive count from the end of its header. */
+/* A registry hive's structure. See hive_check.h. Offsets in a hive count from the end of its
+ * header. */
 #include "config.h"
 
 #include "src/hive_check.h"
@@ -8,22 +9,22 @@
 
 #include "src/cursor.h"
 
-#define SECTION "hive"
-#define HEADER_BYTES 0x1000u
+#define SECTION       "hive"
+#define HEADER_BYTES  0x1000u
 #define HEADER_SUM_AT 0x1fcu
-#define BIN_BYTES 0x20u
-#define CELL_MIN 8u
+#define BIN_BYTES     0x20u
+#define CELL_MIN      8u
 /* With the length in front. */
-#define KEY_BYTES 0x50u
+#define KEY_BYTES   0x50u
 #define VALUE_BYTES 0x18u
 #define INLINE_DATA 0x80000000u
-#define INLINE_MAX 4u
+#define INLINE_MAX  4u
 
 struct hive {
     const uint8_t *data;
-    size_t end;                       /* of the last bin */
-    uint8_t *cells;                   /* a bit for every four bytes: a cell in use begins here */
-    size_t keys_left, values_left;    /* that there is room for */
+    size_t end;                    /* of the last bin */
+    uint8_t *cells;                /* a bit for every four bytes: a cell in use begins here */
+    size_t keys_left, values_left; /* that there is room for */
     uint64_t data_left;
     struct err *e;
 };
@@ -151,7 +152,8 @@ static int check_value(struct hive *h, size_t at)
         return corrupt(h, cell, "not a value");
     uint32_t size = u32_at(h, cell + 8);
     if (size & INLINE_DATA)
-        return (size & ~INLINE_DATA) <= INLINE_MAX ? 0 : corrupt(h, cell, "data longer than its place");
+        return (size & ~INLINE_DATA) <= INLINE_MAX ? 0
+                                                   : corrupt(h, cell, "data longer than its place");
     if (!size)
         return 0;
     if (size > h->data_left)
@@ -182,7 +184,8 @@ static int check_values(struct hive *h, size_t key)
 
 static int check_key(struct hive *h, size_t at, unsigned depth);
 
-/* The list of keys that is named at AT; INNER: by a list of lists, of which Windows has one level. */
+/* The list of keys that is named at AT; INNER: by a list of lists, of which Windows has one level.
+ */
 static int check_list(struct hive *h, size_t at, bool inner, unsigned depth)
 {
     size_t cell, len;

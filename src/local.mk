@@ -8,6 +8,8 @@ libsft_a_SOURCES = \
 	src/appv_files.c \
 	src/appv_files.h \
 	src/appv_files_write.c \
+	src/appv_known.c \
+	src/appv_known.h \
 	src/appv_tokens.c \
 	src/appv_tokens.h \
 	src/appv_tree.c \

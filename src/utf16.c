@@ -52,8 +52,8 @@ int utf16_from_utf8(const char *text, size_t len, uint8_t **out, size_t *out_len
         return -ENOMEM;
     for (size_t i = 0; i < len;) {
         utf8proc_int32_t c;
-        utf8proc_ssize_t used = utf8proc_iterate((const utf8proc_uint8_t *)text + i,
-                                                 (utf8proc_ssize_t)(len - i), &c);
+        utf8proc_ssize_t used =
+            utf8proc_iterate((const utf8proc_uint8_t *)text + i, (utf8proc_ssize_t)(len - i), &c);
         if (used <= 0)
             return -EILSEQ;
         uint32_t units[2] = { (uint32_t)c, 0 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* UTF-16, little-endian, as Windows' registry has it, from and to UTF-8. NUL is a character like others. */
+/* UTF-16, little-endian, as Windows' registry has it, from and to UTF-8. NUL is a character like
+ * others. */
 #ifndef SRC_UTF16_H
 #define SRC_UTF16_H
 

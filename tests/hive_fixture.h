@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Registry hives in memory, cell by cell, also such as Windows would not write. Offsets are those in a
- * hive. Values and lists are made before the keys that have them:
+ * Registry hives in memory, cell by cell, also such as Windows would not write. Offsets are those
+ * in a hive. Values and lists are made before the keys that have them:
  *
  *     struct hive_image h = { 0 };
  *     hive_begin(&h);
@@ -70,7 +70,8 @@ static inline void hive_begin(struct hive_image *h)
     hive_put(h, hive_at(h->security) + 12, h->security, 4);
     hive_put(h, hive_at(h->security) + 16, 1, 4);
     hive_put(h, hive_at(h->security) + 20, 20, 4);
-    hive_put(h, hive_at(h->security) + 24, 0x80000001, 4); /* revision 1, self-relative, nothing else */
+    hive_put(h, hive_at(h->security) + 24, 0x80000001,
+             4); /* revision 1, self-relative, nothing else */
 }
 
 /* NAME as a hive has it: a byte for each character, or if some need more, in UTF-16. */

@@ -54,6 +54,7 @@ Windows Registry Editor Version 5.00
 "Long"=hex(b):01,02,03,04,05,06,07,08
 "Nothing"=hex(0):
 "Half a pair"=hex(1):3d,d8,00,00
+[HKEY_LOCAL_MACHINE\SOFTWARE\Try It\Тест [key]\S-1-5-21-0-0-0-1000]
 [HKEY_CURRENT_USER\Software\Try It\a]
 [HKEY_CURRENT_USER\Software\Classes\.tryit\b]
 @="TryIt.File"

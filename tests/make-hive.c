@@ -56,7 +56,8 @@ static uint32_t appv_values(struct hive_image *h)
     v[n++] = TEXT(h, "Link", LINK, "\\Registry\\Machine");
     v[n++] = hive_value(h, "Half a pair", SZ, "\x3d\xd8\0\0", 4);
     v[n++] = TEXT(h, "Two\nlines", SZ, "left out");
-    return hive_key(h, "Тест [key]", NULL, 0, v, n);
+    uint32_t sid = hive_key(h, "[{AppVCurrentUserSID}]", NULL, 0, NULL, 0);
+    return hive_key(h, "Тест [key]", &sid, 1, v, n);
 }
 
 static uint32_t appv(struct hive_image *h)
@@ -64,7 +65,8 @@ static uint32_t appv(struct hive_image *h)
     static const char *const machine[] = { "MACHINE", "SOFTWARE", "Try It" };
     static const char *const user[] = { "[{AppVCurrentUserSID}]", "Software", "Try It" };
     static const char *const classes[] = { "[{AppVCurrentUserSID}]_CLASSES", ".tryit" };
-    uint32_t value = TEXT(h, "Where", SZ, "user"), type = TEXT(h, "", DEFAULT | SZ, "TryIt.File"), top[2];
+    uint32_t value = TEXT(h, "Where", SZ, "user"), type = TEXT(h, "", DEFAULT | SZ, "TryIt.File"),
+             top[2];
 
     top[0] = chain(h, user, ARRAY_LEN(user), hive_key(h, "a", NULL, 0, &value, 1));
     top[1] = chain(h, classes, ARRAY_LEN(classes), hive_key(h, "b", NULL, 0, &type, 1));

@@ -9,16 +9,17 @@
 
 #define MANIFEST                                                                                   \
     "<Package xmlns='http://schemas.microsoft.com/appx/manifest/foundation/windows10' "            \
-    "xmlns:uap='http://schemas.microsoft.com/appx/manifest/uap/windows10' "                         \
-    "xmlns:uap11='http://schemas.microsoft.com/appx/manifest/uap/windows10/11'>"                    \
-    "<Identity Name='Try' Publisher='CN=Sample' Version='1.0.0.0'/><Applications>"                  \
-    "<Application Id='One' Executable='vfs\\ProgramFilesX86\\try it\\RUN.exe' "                     \
-    "uap11:Parameters='/x \"C:\\new&#9;dir\"' uap11:CurrentDirectoryPath='[{ProgramFilesX86}]\\Try It'>" \
-    "<uap:VisualElements DisplayName='First'/></Application>"                                       \
+    "xmlns:uap='http://schemas.microsoft.com/appx/manifest/uap/windows10' "                        \
+    "xmlns:uap11='http://schemas.microsoft.com/appx/manifest/uap/windows10/11'>"                   \
+    "<Identity Name='Try' Publisher='CN=Sample' Version='1.0.0.0'/><Applications>"                 \
+    "<Application Id='One' Executable='vfs\\ProgramFilesX86\\try it\\RUN.exe' "                    \
+    "uap11:Parameters='/x \"C:\\new&#9;dir\"' "                                                    \
+    "uap11:CurrentDirectoryPath='[{ProgramFilesX86}]\\Try It'>"                                    \
+    "<uap:VisualElements DisplayName='First'/></Application>"                                      \
     "<Application Id='Two' Executable='[{System}]\\cmd.exe'>"                                      \
-    "<uap:VisualElements DisplayName='ms-resource:name'/></Application>"                            \
-    "<Application Id='Web' StartPage='index.html'/>"                                                \
-    "<Application Id='-' Executable='VFS\\ProgramFilesX86'/>"                                       \
+    "<uap:VisualElements DisplayName='ms-resource:name'/></Application>"                           \
+    "<Application Id='Web' StartPage='index.html'/>"                                               \
+    "<Application Id='-' Executable='VFS\\ProgramFilesX86'/>"                                      \
     "</Applications></Package>"
 
 static struct package *make_package(void)
@@ -80,10 +81,12 @@ static void applications_come_after_the_mount_point(void)
 
 static void applications_of_osds_are_below_an_asset_directory_or_not(void)
 {
-    static char empty[] = "", name[] = "Old", paths[][32] = { "App\\bin\\OLD.exe", "ASSET\\App\\bin\\old.exe",
-                                                 "%SFT_MNT%\\asset\\cmd.exe", "%CSIDL_SYSTEM%\\cmd.exe",
-                                                 "C:\\cmd.exe" },
-                dirs[][24] = { "asset\\app", "%SFT_MNT%\\asset\\App\\bin", "", "%WINDIR%", "cmd.exe" };
+    static char empty[] = "", name[] = "Old",
+                paths[][32] = { "App\\bin\\OLD.exe", "ASSET\\App\\bin\\old.exe",
+                                "%SFT_MNT%\\asset\\cmd.exe", "%CSIDL_SYSTEM%\\cmd.exe",
+                                "C:\\cmd.exe" },
+                dirs[][24] = { "asset\\app", "%SFT_MNT%\\asset\\App\\bin", "", "%WINDIR%",
+                               "cmd.exe" };
     static const char *const wanted[] = {
         "P\t/mnt/a b/App/bin/old.exe\t/mnt/a b/App\t-\tOld\n",
         "P\t/mnt/a b/App/bin/old.exe\t/mnt/a b/App/bin\t-\tOld\n",

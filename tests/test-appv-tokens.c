@@ -125,6 +125,23 @@ static void settings_go_before_the_table(void)
     appv_tokens_free(t);
 }
 
+static void keys_get_what_has_no_backslash(void)
+{
+    static const char path[] = "HKLM\\a\\[{CurrentUserSID}]\\[{Windows}] [{Profile}]\\[{Own}]";
+    struct appv_tokens *t = make_tokens("Q:", NULL);
+    const char *const *names;
+    auto_free char *got = NULL;
+    struct err e;
+    size_t n;
+
+    CU_ASSERT_EQUAL(appv_tokens_set(t, "Own=x", &e), 0);
+    CU_ASSERT_EQUAL_FATAL(appv_tokens_replace_key(t, path, strlen(path), &got, &n, &e), 0);
+    CU_ASSERT_STRING_EQUAL(got, "HKLM\\a\\S-1-5-21-0-0-0-1000\\[{Windows}] [{Profile}]\\x");
+    CU_ASSERT_EQUAL(appv_tokens_replaced(t), 2);
+    CU_ASSERT_EQUAL(appv_tokens_unknown(t, &names), 2);
+    appv_tokens_free(t);
+}
+
 static void what_the_package_has_is_below_its_root(void)
 {
     struct package *p = make_package();
@@ -135,7 +152,8 @@ static void what_the_package_has_is_below_its_root(void)
                       "Z:\\mnt\\VFS\\ProgramFilesX86\\notepad++\\x.dll"));
     CU_ASSERT(becomes(t, "\"[{ProgramFilesX86}]\\Notepad++\" -a",
                       "\"Z:\\mnt\\VFS\\ProgramFilesX86\\Notepad++\" -a"));
-    CU_ASSERT(becomes(t, "[{System}]\\my driver.dll,-3", "Z:\\mnt\\VFS\\SystemX64\\my driver.dll,-3"));
+    CU_ASSERT(
+        becomes(t, "[{System}]\\my driver.dll,-3", "Z:\\mnt\\VFS\\SystemX64\\my driver.dll,-3"));
     CU_ASSERT(becomes(t, "[{AppVPackageDrive}]\\data", "Z:\\mnt\\VFS\\AppVPackageDrive\\data"));
     /* Other programs' folders are where they are. */
     CU_ASSERT(becomes(t, "[{ProgramFilesX86}]\\Other", "C:\\Program Files (x86)\\Other"));
@@ -175,4 +193,5 @@ static void paths_are_found_in_the_package(void)
 
 UNIT_MAIN("appv-tokens", TEST(tokens_become_the_folders_of_wine), TEST(what_is_no_token_stays),
           TEST(unknown_tokens_stay_and_are_counted), TEST(settings_go_before_the_table),
-          TEST(what_the_package_has_is_below_its_root), TEST(paths_are_found_in_the_package))
+          TEST(keys_get_what_has_no_backslash), TEST(what_the_package_has_is_below_its_root),
+          TEST(paths_are_found_in_the_package))

@@ -69,7 +69,8 @@ static void hive_check_refuses_what_is_no_hive(void)
     CU_ASSERT_EQUAL(check(&h), ERR_TRUNCATED);
 }
 
-/* A hive with the BYTES at offset AT of the value's cell (WHICH 0) or the root key's (1) changed. */
+/* A hive with the BYTES at offset AT of the value's cell (WHICH 0) or the root key's (1) changed.
+ */
 static enum err_kind changed(unsigned which, size_t at, uint64_t v, unsigned bytes)
 {
     struct hive_image h;
@@ -84,18 +85,18 @@ static enum err_kind changed(unsigned which, size_t at, uint64_t v, unsigned byt
 static void hive_check_refuses_lengths_that_do_not_fit(void)
 {
     CU_ASSERT_EQUAL(changed(0, 6, 1, 2), ERR_NONE);
-    CU_ASSERT_EQUAL(changed(0, 6, 9, 2), ERR_CORRUPT);          /* name */
-    CU_ASSERT_EQUAL(changed(0, 8, 108, 4), ERR_NONE);           /* data */
+    CU_ASSERT_EQUAL(changed(0, 6, 9, 2), ERR_CORRUPT); /* name */
+    CU_ASSERT_EQUAL(changed(0, 8, 108, 4), ERR_NONE);  /* data */
     CU_ASSERT_EQUAL(changed(0, 8, 109, 4), ERR_CORRUPT);
     CU_ASSERT_EQUAL(changed(0, 8, 0x80000005, 4), ERR_CORRUPT); /* data in the cell itself */
     CU_ASSERT_EQUAL(changed(0, 12, 0x7ffffff8, 4), ERR_CORRUPT);
     CU_ASSERT_EQUAL(changed(0, 12, 2, 4), ERR_CORRUPT);
     CU_ASSERT_EQUAL(changed(0, 0, 0x80000000, 4), ERR_CORRUPT); /* the cell */
     CU_ASSERT_EQUAL(changed(0, 0, 0, 4), ERR_CORRUPT);
-    CU_ASSERT_EQUAL(changed(1, 0x4c, 100, 2), ERR_CORRUPT);     /* the key's name */
-    CU_ASSERT_EQUAL(changed(1, 0x28, 3, 4), ERR_CORRUPT);       /* values */
+    CU_ASSERT_EQUAL(changed(1, 0x4c, 100, 2), ERR_CORRUPT); /* the key's name */
+    CU_ASSERT_EQUAL(changed(1, 0x28, 3, 4), ERR_CORRUPT);   /* values */
     CU_ASSERT_EQUAL(changed(1, 0x28, UINT32_MAX, 4), ERR_CORRUPT);
-    CU_ASSERT_EQUAL(changed(1, 0x20, 0, 4), ERR_CORRUPT);       /* keys */
+    CU_ASSERT_EQUAL(changed(1, 0x20, 0, 4), ERR_CORRUPT); /* keys */
     CU_ASSERT_EQUAL(changed(1, 0x2c, 0xfffffff8, 4), ERR_CORRUPT);
     CU_ASSERT_EQUAL(changed(1, 4, 0, 2), ERR_CORRUPT);
 }
@@ -205,7 +206,8 @@ static void hive_check_does_not_count_shared_data_without_end(void)
 }
 
 UNIT_MAIN("hive-check", TEST(hive_check_takes_lists_and_data_of_all_forms),
-          TEST(hive_check_refuses_what_is_no_hive), TEST(hive_check_refuses_lengths_that_do_not_fit),
+          TEST(hive_check_refuses_what_is_no_hive),
+          TEST(hive_check_refuses_lengths_that_do_not_fit),
           TEST(hive_check_refuses_lists_that_are_not_as_long_as_they_say),
           TEST(hive_check_refuses_lists_of_lists_of_lists),
           TEST(hive_check_refuses_parts_outside_of_the_list),

@@ -25,7 +25,8 @@ static int write_memory(void *arg, const void *data, size_t len, struct err *e)
 }
 
 /* Whether the value is written as WANTED, a line without its end. */
-static bool writes(const char *name, uint32_t type, const void *data, size_t len, const char *wanted)
+static bool writes(const char *name, uint32_t type, const void *data, size_t len,
+                   const char *wanted)
 {
     struct memory m = { .len = 0 };
     struct reg_text r = { .write = write_memory, .arg = &m, .utf8 = true };
@@ -40,7 +41,8 @@ static bool writes(const char *name, uint32_t type, const void *data, size_t len
 }
 
 /* The same of a text, N bytes of UTF-8. */
-static bool writes_wide(const char *name, uint32_t type, const char *text, size_t n, const char *wanted)
+static bool writes_wide(const char *name, uint32_t type, const char *text, size_t n,
+                        const char *wanted)
 {
     auto_free uint8_t *wide = NULL;
     size_t len;
@@ -49,7 +51,7 @@ static bool writes_wide(const char *name, uint32_t type, const char *text, size_
     return writes(name, type, wide, len, wanted);
 }
 
-#define WIDE(s) (s), sizeof(s)
+#define WIDE(s)  (s), sizeof(s)
 #define BYTES(s) (s), sizeof(s) - 1
 
 static void reg_text_writes_every_type(void)
@@ -63,17 +65,19 @@ static void reg_text_writes_every_type(void)
     CU_ASSERT(writes("a", REG_DWORD_BIG_ENDIAN, BYTES("\0\0\0\1"), "\"a\"=hex(5):00,00,00,01"));
     CU_ASSERT(writes_wide("a", REG_LINK, WIDE("x"), "\"a\"=hex(6):78,00,00,00"));
     CU_ASSERT(writes_wide("a", REG_MULTI_SZ, WIDE("x\0y\0"),
-                     "\"a\"=hex(7):78,00,00,00,79,00,00,00,00,00"));
+                          "\"a\"=hex(7):78,00,00,00,79,00,00,00,00,00"));
     CU_ASSERT(writes("a", REG_RESOURCE_LIST, BYTES("1"), "\"a\"=hex(8):31"));
     CU_ASSERT(writes("a", REG_FULL_RESOURCE_DESCRIPTOR, BYTES("1"), "\"a\"=hex(9):31"));
     CU_ASSERT(writes("a", REG_RESOURCE_REQUIREMENTS_LIST, BYTES("1"), "\"a\"=hex(a):31"));
-    CU_ASSERT(writes("a", REG_QWORD, BYTES("\1\0\0\0\0\0\0\0"), "\"a\"=hex(b):01,00,00,00,00,00,00,00"));
+    CU_ASSERT(
+        writes("a", REG_QWORD, BYTES("\1\0\0\0\0\0\0\0"), "\"a\"=hex(b):01,00,00,00,00,00,00,00"));
     CU_ASSERT(writes("a", 0xfffe, BYTES("1"), "\"a\"=hex(fffe):31"));
 }
 
 static void reg_text_escapes_backslashes_and_quotes(void)
 {
-    CU_ASSERT(writes_wide("C:\\a\"b", REG_SZ, WIDE("\"C:\\x\" %1"), "\"C:\\\\a\\\"b\"=\"\\\"C:\\\\x\\\" %1\""));
+    CU_ASSERT(writes_wide("C:\\a\"b", REG_SZ, WIDE("\"C:\\x\" %1"),
+                          "\"C:\\\\a\\\"b\"=\"\\\"C:\\\\x\\\" %1\""));
     CU_ASSERT(writes_wide("\\", REG_SZ, WIDE("\\"), "\"\\\\\"=\"\\\\\""));
     CU_ASSERT(writes_wide("Größe", REG_SZ, WIDE("日本\U0001f600"), "\"Größe\"=\"日本\U0001f600\""));
 }
@@ -81,8 +85,8 @@ static void reg_text_escapes_backslashes_and_quotes(void)
 /* What in quotes would not be read as the same bytes again. */
 static void reg_text_writes_odd_text_as_bytes(void)
 {
-    CU_ASSERT(writes("a", REG_SZ, BYTES("x\0"), "\"a\"=hex(1):78,00"));              /* no NUL */
-    CU_ASSERT(writes("a", REG_SZ, BYTES("x\0\0"), "\"a\"=hex(1):78,00,00"));         /* half a unit */
+    CU_ASSERT(writes("a", REG_SZ, BYTES("x\0"), "\"a\"=hex(1):78,00"));      /* no NUL */
+    CU_ASSERT(writes("a", REG_SZ, BYTES("x\0\0"), "\"a\"=hex(1):78,00,00")); /* half a unit */
     CU_ASSERT(writes("a", REG_SZ, "", 0, "\"a\"=hex(1):"));
     CU_ASSERT(writes_wide("a", REG_SZ, WIDE("x\0y"), "\"a\"=hex(1):78,00,00,00,79,00,00,00"));
     CU_ASSERT(writes_wide("a", REG_SZ, WIDE("x\0"), "\"a\"=hex(1):78,00,00,00,00,00"));
@@ -178,7 +182,8 @@ static void registry_path_knows_the_kernels_names(void)
     CU_ASSERT(maps(REGISTRY_MACHINE, "REGISTRY\\USER", NULL));
     CU_ASSERT(maps(REGISTRY_MACHINE, "REGISTRY\\OTHER\\a", NULL));
     CU_ASSERT(maps(REGISTRY_MACHINE, "REGISTRY\\MACHINE", "HKEY_LOCAL_MACHINE"));
-    CU_ASSERT(maps(REGISTRY_MACHINE, "Registry\\Machine\\Software\\a", "HKEY_LOCAL_MACHINE\\Software\\a"));
+    CU_ASSERT(maps(REGISTRY_MACHINE, "Registry\\Machine\\Software\\a",
+                   "HKEY_LOCAL_MACHINE\\Software\\a"));
     CU_ASSERT(maps(REGISTRY_MACHINE, "REGISTRY\\MACHINES", NULL));
     CU_ASSERT(maps(REGISTRY_MACHINE, user, "HKEY_CURRENT_USER"));
     CU_ASSERT(maps(REGISTRY_USER, "REGISTRY\\USER\\[{CurrentUserSID}]\\Software",
@@ -203,7 +208,9 @@ static void registry_path_goes_by_the_file_without_them(void)
 
 static void utf16_goes_both_ways_and_refuses_halves(void)
 {
-    static const uint8_t bad[][4] = { { 0, 0xd8, 'a', 0 }, { 0, 0xdc, 0, 0xd8 }, { 'a', 0, 0, 0xd8 } };
+    static const uint8_t bad[][4] = { { 0, 0xd8, 'a', 0 },
+                                      { 0, 0xdc, 0, 0xd8 },
+                                      { 'a', 0, 0, 0xd8 } };
     auto_free char *text = NULL;
     auto_free uint8_t *data = NULL;
     size_t n;

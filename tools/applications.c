@@ -27,7 +27,8 @@ static const char *without_drive(const char *path)
     return strncasecmp(path, drive, strlen(drive)) ? path : path + strlen(drive);
 }
 
-/* PATH behind its first component if that may be an asset directory, which not every tree has; or NULL. */
+/* PATH behind its first component if that may be an asset directory, which not every tree has; or
+ * NULL. */
 static const char *without_asset_directory(const char *path)
 {
     size_t n = strcspn(path, "\\/");
@@ -47,8 +48,8 @@ static uint32_t find(const struct applications *a, const char *path, bool from_o
     return node == NODE_NONE && shorter ? appv_token_resolve(a->package, a->top, shorter) : node;
 }
 
-/* The path in the mount of what PATH names, a directory or not as DIRECTORY says; *out stays NULL if
- * there is no such thing. Caller frees. */
+/* The path in the mount of what PATH names, a directory or not as DIRECTORY says; *out stays NULL
+ * if there is no such thing. Caller frees. */
 static int place(const struct applications *a, const char *path, bool from_osd, bool directory,
                  char **out, struct err *e)
 {
@@ -70,7 +71,7 @@ static int place(const struct applications *a, const char *path, bool from_osd, 
 static void put_field(FILE *out, const char *text, char end)
 {
     if (!text || !*text)
-        text = "-"; /* an empty field would be passed over by read in a shell: tabs are white space */
+        text = "-"; /* an empty one is no field for read in a shell: tabs are white space */
     else if (!strcmp(text, "-"))
         return (void)fprintf(out, "\\0055%c", end);
     for (; *text; text++) {
@@ -162,7 +163,8 @@ static int write_osd_programs(struct writing *w, struct err *e)
 
     for (size_t i = 0; !rc && i < t->app_count; i++) {
         const struct target_app *app = &t->apps[i];
-        const struct program p = { .name = app->name, .executable = app->filename,
+        const struct program p = { .name = app->name,
+                                   .executable = app->filename,
                                    .working_dir = *app->working_dir ? app->working_dir : NULL,
                                    .arguments = *app->parameters ? app->parameters : NULL,
                                    .from_osd = true };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The programs that a package, or an OSD, says it has, as paths in a mount: what a script needs to start
- * them. Nothing is started here.
+ * The programs that a package, or an OSD, says it has, as paths in a mount: what a script needs to
+ * start them. Nothing is started here.
  */
 #ifndef TOOLS_APPLICATIONS_H
 #define TOOLS_APPLICATIONS_H
@@ -24,9 +24,10 @@ struct applications {
 };
 
 /*
- * Text in *out, which the caller frees; "" if there is nothing to say. A line for each program, five fields
- * with a tab between: KIND (P: in the package; S: of the system), EXECUTABLE, WORKING DIRECTORY (paths in
- * the mount; of what is not in the package as the document has it), ARGUMENTS, NAME. An empty field is
+ * Text in *out, which the caller frees; "" if there is nothing to say. A line for each program,
+ * five fields with a tab between: KIND (P: in the package; S: of the system), EXECUTABLE, WORKING
+ * DIRECTORY (paths in the mount; of what is not in the package as the document has it), ARGUMENTS,
+ * NAME. An empty field is
  * "-"; backslashes and control characters are escaped as printf(1) %b reads them.
  */
 int applications_describe(const struct applications *a, char **out, struct err *e) must_check;

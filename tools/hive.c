@@ -30,7 +30,8 @@ static int hivex_error(const char *what, struct err *e)
                    strerror(errno));
 }
 
-/* NAME, of LEN bytes as libhivex counts, or NULL with errno: whether it can be used. -1: not, 1: yes. */
+/* NAME, of LEN bytes as libhivex counts, or NULL with errno: whether it can be used. -1: not, 1:
+ * yes. */
 static int check_name(const char *name, size_t len, bool key, const char *what, struct err *e)
 {
     if (!name && errno != EILSEQ && errno != EINVAL)
@@ -83,7 +84,8 @@ static int read_key(struct walk *w, hive_node_h key, size_t path_len, struct err
 static int read_child(struct walk *w, hive_node_h key, size_t path_len, struct err *e)
 {
     auto_free char *name = hivex_node_name(w->hive, key);
-    int rc = check_name(name, name ? hivex_node_name_len(w->hive, key) : 0, true, "name of a key", e);
+    int rc =
+        check_name(name, name ? hivex_node_name_len(w->hive, key) : 0, true, "name of a key", e);
 
     if (rc < 0)
         return rc;
@@ -175,7 +177,8 @@ int hive_read(const void *data, size_t len, struct hive_reader *r, struct err *e
 
 int hive_supported(struct err *e)
 {
-    return err_set(e, ERR_UNSUPPORTED, "this program was built without libhivex, which registries need");
+    return err_set(e, ERR_UNSUPPORTED,
+                   "this program was built without libhivex, which registries need");
 }
 
 int hive_read(const void *data, size_t len, struct hive_reader *r, struct err *e)

@@ -135,8 +135,8 @@ static int plain_string(const uint8_t *data, size_t len, char **out, struct err 
 }
 
 /* Of a value whose line has COLUMN characters already. */
-static int put_hex(struct reg_text *r, uint32_t type, const uint8_t *data, size_t len, size_t column,
-                   struct err *e)
+static int put_hex(struct reg_text *r, uint32_t type, const uint8_t *data, size_t len,
+                   size_t column, struct err *e)
 {
     static const char end[] = "\\\r\n  ";
     char line[LINE_CHARS + sizeof "ffffffff" + sizeof end];
@@ -160,8 +160,8 @@ static int put_hex(struct reg_text *r, uint32_t type, const uint8_t *data, size_
     return rc ? rc : put_bytes(r, line, at, e);
 }
 
-int reg_text_value(struct reg_text *r, const char *name, uint32_t type, const uint8_t *data, size_t len,
-                   struct err *e)
+int reg_text_value(struct reg_text *r, const char *name, uint32_t type, const uint8_t *data,
+                   size_t len, struct err *e)
 {
     auto_free char *text = NULL;
     size_t column = 1, chars;

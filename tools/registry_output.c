@@ -74,7 +74,8 @@ static bool data_json(struct json *j, uint32_t type, const uint8_t *data, size_t
     return true;
 }
 
-static void value_json(struct json *j, const char *name, uint32_t type, const uint8_t *data, size_t len)
+static void value_json(struct json *j, const char *name, uint32_t type, const uint8_t *data,
+                       size_t len)
 {
     char number[16];
 
@@ -129,16 +130,21 @@ static void close_key(struct registry_output *o)
 static int on_key(void *arg, const char *hive_path, struct err *e)
 {
     struct registry_output *o = arg;
-    auto_free char *path = NULL;
+    auto_free char *place = NULL, *path = NULL;
+    size_t len;
 
-    if (registry_path(o->which, hive_path, &path))
+    if (registry_path(o->which, hive_path, &place))
         return err_nomem(e);
-    o->in_key = path;
-    if (!path)
+    o->in_key = place;
+    if (!place)
         return 0;
-    o->path_bytes += strlen(path);
+    int rc = appv_tokens_replace_key(o->tokens, place, strlen(place), &path, &len, e);
+    if (rc)
+        return rc;
+    o->path_bytes += len;
     if (o->path_bytes > PATH_BYTES_MAX)
-        return err_set(e, ERR_LIMIT, "the paths of all keys are longer than %u bytes", PATH_BYTES_MAX);
+        return err_set(e, ERR_LIMIT, "the paths of all keys are longer than %u bytes",
+                       PATH_BYTES_MAX);
     if (!o->json_to)
         return reg_text_key(&o->text, path, e);
     close_key(o);
@@ -161,8 +167,8 @@ int registry_output_begin(struct registry_output *o, struct err *e)
     return 0;
 }
 
-int registry_output_hive(struct registry_output *o, enum registry_hive which, const void *data, size_t len,
-                         struct err *e)
+int registry_output_hive(struct registry_output *o, enum registry_hive which, const void *data,
+                         size_t len, struct err *e)
 {
     struct hive_reader reader = { .key = on_key, .value = on_value, .arg = o };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * App-V has everything in one hive, as the kernel names it: REGISTRY\MACHINE, REGISTRY\USER and the user's
- * SID, the same with _CLASSES behind it. MSIX has a hive for each of the three, with or without those
- * names in front; without, Registry.dat is what HKEY_LOCAL_MACHINE\Software is (Microsoft: "Understanding
- * how packaged desktop apps run on Windows").
+ * App-V has everything in one hive, as the kernel names it: REGISTRY\MACHINE, REGISTRY\USER and the
+ * user's SID, the same with _CLASSES behind it. MSIX has a hive for each of the three, with or
+ * without those names in front; without, Registry.dat is what HKEY_LOCAL_MACHINE\Software is
+ * (Microsoft: "Understanding how packaged desktop apps run on Windows").
  */
 #include "config.h"
 
@@ -13,12 +13,12 @@
 #include <string.h>
 #include <strings.h>
 
-#define MACHINE "HKEY_LOCAL_MACHINE"
+#define MACHINE  "HKEY_LOCAL_MACHINE"
 #define SOFTWARE MACHINE "\\Software"
-#define USER    "HKEY_CURRENT_USER"
-#define USERS   "HKEY_USERS"
-#define CLASSES USER "\\Software\\Classes"
-#define SUFFIX  "_CLASSES"
+#define USER     "HKEY_CURRENT_USER"
+#define USERS    "HKEY_USERS"
+#define CLASSES  USER "\\Software\\Classes"
+#define SUFFIX   "_CLASSES"
 
 static const char *const hive_names[REGISTRY_HIVE_COUNT] = { "Registry.dat", "User.dat",
                                                              "UserClasses.dat" };

@@ -21,21 +21,23 @@
 enum { OPT_OUTPUT = CLI_ID_OWN, OPT_FORCE, OPT_ROOT, OPT_USER, OPT_TOKEN, OPT_UTF8 };
 
 static const struct cli_option options[] = {
-    { "output", 'o', "FILE", "Write FILE, which appears when it is complete, in place of standard output.",
-      OPT_OUTPUT },
+    { "output", 'o', "FILE",
+      "Write FILE, which appears when it is complete, in place of standard output.", OPT_OUTPUT },
     { "force", 'f', NULL, "Overwrite FILE if it exists.", OPT_FORCE },
     { "root", 'r', "PATH",
       "Where the program sees the package: a Windows path such as Q:\\, or the mount point itself "
-      "(/mnt/app is Z:\\mnt\\app for Wine). Without it [{AppVPackageRoot}] cannot be replaced, and other "
-      "tokens stand for the folders of the machine also where the package has files for them.",
+      "(/mnt/app is Z:\\mnt\\app for Wine). Without it [{AppVPackageRoot}] cannot be replaced, and "
+      "other tokens stand for the folders of the machine also where the package has files for "
+      "them.",
       OPT_ROOT },
-    { "user", 'u', "NAME", "Name of the user's directory in C:\\users. Default: your user name, as in Wine.",
-      OPT_USER },
+    { "user", 'u', "NAME",
+      "Name of the user's directory in C:\\users. Default: your user name, as in Wine.", OPT_USER },
     { "token", 't', "NAME=VALUE",
-      "Replace [{NAME}] with VALUE, whatever it stands for otherwise. May be repeated.", OPT_TOKEN },
+      "Replace [{NAME}] with VALUE, whatever it stands for otherwise. May be repeated.",
+      OPT_TOKEN },
     { "utf8", 0, NULL,
-      "Write UTF-8, for reading and comparing. Default: UTF-16 with a byte order mark, which is what "
-      "regedit of Windows and of Wine reads.",
+      "Write UTF-8, for reading and comparing. Default: UTF-16 with a byte order mark, which is "
+      "what regedit of Windows and of Wine reads.",
       OPT_UTF8 },
     SFT_JSON_OPTION,
     { NULL, 0, NULL, NULL, 0 },
@@ -50,8 +52,9 @@ static const struct cli_command command = {
     .name = "sft registry",
     .synopsis = synopsis,
     .summary = "Writes the registry of an App-V 5 or MSIX package as a .reg file.",
-    .description = "Tokens for folders, such as [{ProgramFilesX86}], become the folders' paths as they are "
-                   "in Wine. Load it with 'wine regedit /S FILE'.",
+    .description =
+        "Tokens for folders, such as [{ProgramFilesX86}], become the folders' paths as they are "
+        "in Wine. Load it with 'wine regedit /S FILE'.",
     .groups = groups,
 };
 
@@ -62,7 +65,7 @@ struct registry {
     char *root;                 /* owned */
     const char *path;           /* of the output, or NULL */
     bool force;
-    struct pack_output *file;   /* owned; NULL: standard output */
+    struct pack_output *file; /* owned; NULL: standard output */
     struct registry_output out;
     struct hive_file {
         uint8_t *data; /* owned; NULL: the package has none */
@@ -117,8 +120,9 @@ static int load_hives(struct registry *r, struct err *e)
         }
     }
     if (!count)
-        return err_set(e, ERR_NOT_FOUND, "the package has no registry (none of Registry.dat, User.dat, "
-                                         "UserClasses.dat)");
+        return err_set(e, ERR_NOT_FOUND,
+                       "the package has no registry (none of Registry.dat, User.dat, "
+                       "UserClasses.dat)");
     return 0;
 }
 
@@ -320,7 +324,8 @@ static int parse(struct registry *r, struct cli *cli)
 
 static int run(int argc, char **argv)
 {
-    struct registry r = { .in = SFT_INPUT_INIT, .token_options.user = default_user(),
+    struct registry r = { .in = SFT_INPUT_INIT,
+                          .token_options.user = default_user(),
                           .tokens = appv_tokens_new() };
     enum exitcode status = EXITCODE_FAILURE;
     struct cli cli;
@@ -334,7 +339,8 @@ static int run(int argc, char **argv)
     cli_begin(&cli, &command, argc, argv);
     int rc = parse(&r, &cli);
     if (rc < 0) {
-        r.in.connection.container.metadata = true; /* App-V's hive is one of the container's files */
+        /* App-V's hive is one of the container's files. */
+        r.in.connection.container.metadata = true;
         status = sft_open(&r.in, cli.operands[0]);
         if (status == EXITCODE_OK)
             status = sft_start_engine(&r.in);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: registry hives, from the check over libhivex to the text for regedit. The header's checksum
- * is made right, or hardly anything would get past it.
+ * Fuzz target: registry hives, from the check over libhivex to the text for regedit. The header's
+ * checksum is made right, or hardly anything would get past it.
  */
 #include "config.h"
 
@@ -96,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = hive_read(copy, size, &reader, &e);
     FUZZ_CHECK((rc == 0) == (e.kind == ERR_NONE));
     FUZZ_CHECK(f.keys <= size / KEY_MIN && f.values <= size / VALUE_MIN);
-    FUZZ_CHECK(f.data <= size + 4 * f.values); /* what lies in the value itself is not counted there */
+    FUZZ_CHECK(f.data <=
+               size + 4 * f.values); /* what lies in the value itself is not counted there */
     appv_tokens_free(f.tokens);
     free(copy);
     return 0;
