@@ -24,7 +24,10 @@
 #   start_fault_proxy   puts tests/fault-proxy.py before nginx; sets FAULT_URL, FAULT_LOG
 #   fault COMMAND...    tells it what to do wrong from now on: fault set corrupt p=0.1; fault clear
 #   fault_count KEY     how often: requests, bodies, bytes, or the name of a fault
-#   pack DIR OUT.sft [OPTIONS...]  sft pack; dies on failure
+#   pack DIR OUT.sft [OPTIONS...]  sft pack; dies on failure. With SFTFS_TEST_FORMAT=appv the package is
+#                       an App-V 5 one, whatever its name says; run.sh runs scripts that have a line
+#                       "# formats: sft appv" both ways
+#   is_appv             whether it does
 #   mount_package SOURCE DIR [OPTIONS...]  runs sftfs in the background; DIR is made; dies on failure
 #   unmount DIR         and waits until its daemon is gone
 #   UNCACHED            the mount options with which a mount finds nothing in the disk cache, and
@@ -405,11 +408,53 @@ no_daemon_for() {
     return 0
 }
 
+# Whether the script runs with App-V 5 packages (SFTFS_TEST_FORMAT=appv).
+is_appv() {
+    [ "${SFTFS_TEST_FORMAT:-sft}" = appv ]
+}
+
+# pack_appv DIR OUT [OPTIONS...]: what sft pack has for SFT alone is left out of the options, and the next
+# version of a package is one with the same GUID.
+pack_appv() {
+    pa_count=$#
+    set -- "$@" --format=appv --level=1
+    while [ "$pa_count" -gt 0 ]; do
+        pa_count=$((pa_count - 1))
+        case $1 in
+        --block-size | --codec | --level | --override)
+            shift 2
+            pa_count=$((pa_count - 1))
+            continue
+            ;;
+        --upgrade)
+            pa_guid=$(sft info --json "$2" | python3 -c 'import json, sys
+print(json.load(sys.stdin)["package_guid"])') || return
+            pa_number=$((${pa_number:-0} + 1))
+            shift 2
+            pa_count=$((pa_count - 1))
+            set -- "$@" "--guid=$pa_guid" "--app-version=1.0.0.$pa_number"
+            continue
+            ;;
+        esac
+        set -- "$@" "$1"
+        shift
+    done
+    sft pack "$@"
+}
+
 # pack DIR OUT.sft [OPTIONS...]
 pack() {
     pk_dir=$1
     pk_out=$2
     shift 2
+    if is_appv; then
+        pack_appv "$pk_dir" -o "$pk_out" "$@" >"$T/pack.out" 2>&1 </dev/null || {
+            pk_status=$?
+            sed 's/^/    /' "$T/pack.out" | tail -n 20
+            die "sft pack --format=appv $pk_dir $*: exit status $pk_status"
+        }
+        return
+    fi
     sft pack "$pk_dir" -o "$pk_out" "$@" >"$T/pack.out" 2>&1 </dev/null || {
         pk_status=$?
         sed 's/^/    /' "$T/pack.out" | tail -n 20

@@ -27,7 +27,7 @@ src=$(cd "$(dirname "$0")/.." && pwd -P)
 . "$src/tests/install.sh"
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
-unset SFTFS_BUILD SFTFS_SRC MAKEFLAGS MAKELEVEL MFLAGS CFLAGS CC DISPLAY WAYLAND_DISPLAY
+unset SFTFS_BUILD SFTFS_SRC SFTFS_TEST_FORMAT MAKEFLAGS MAKELEVEL MFLAGS CFLAGS CC DISPLAY WAYLAND_DISPLAY
 jobs=$(getconf _NPROCESSORS_ONLN)
 limit=${SFTFS_TEST_TIMEOUT:-600}
 
@@ -253,7 +253,9 @@ set -- env "SFTFS_BUILD=$build" "SFTFS_SRC=$src" "SFTFS_TEST_RUN=$SFTFS_TEST_RUN
     "PATH=$PATH" "LC_ALL=$LC_ALL" "SFTFS_CACHE=${SFTFS_CACHE:-}" \
     "ASAN_OPTIONS=${ASAN_OPTIONS:-}" "TSAN_OPTIONS=${TSAN_OPTIONS:-}" \
     "SFTFS_CRASH_BUILD=${SFTFS_CRASH_BUILD:-}" "SFTFS_VALGRIND=${SFTFS_VALGRIND:-}" \
-    "SEED=${SEED:-}" "SFTFS_SOAK_SECONDS=${SFTFS_SOAK_SECONDS:-}" sh "$script"
+    "SEED=${SEED:-}" "SFTFS_TEST_FORMAT=${SFTFS_TEST_FORMAT:-}" \
+    "SFTFS_SAMPLES=${SFTFS_SAMPLES:-}" "SFTFS_WINE32_ROOT=${SFTFS_WINE32_ROOT:-}" \
+    "SFTFS_SOAK_SECONDS=${SFTFS_SOAK_SECONDS:-}" sh "$script"
 [ "$(id -u)" -eq 0 ] || set -- sudo "$@"
 # ThreadSanitizer does not get along with address space randomisation on every kernel.
 exec setarch -R "$@"
@@ -354,6 +356,11 @@ main() {
         done
         [ "$wanted" -eq 0 ] || continue
         run_step "$name" "$limit" sh "$work/integration" "$work/gcc" "$work/src" "$script" || :
+        grep -q '^# formats: sft appv$' "$script" || continue
+        SFTFS_TEST_FORMAT=appv
+        export SFTFS_TEST_FORMAT
+        run_step "$name with App-V" "$limit" sh "$work/integration" "$work/gcc" "$work/src" "$script" || :
+        unset SFTFS_TEST_FORMAT
     done
 
     if [ $# -eq 0 ]; then
