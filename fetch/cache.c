@@ -116,6 +116,21 @@ static int file_of(const struct cache *c, uint64_t *offset)
     return c->decoded_fd;
 }
 
+/* What cache_package_read() has to know; written once, before anything else is. */
+static int note_part(const struct cache *c, struct err *e)
+{
+    const char *part = package_info(c->package)->part;
+    bool writable;
+
+    if (!*part || !faccessat(c->dir_fd, CACHE_PART_NAME, F_OK, AT_SYMLINK_NOFOLLOW))
+        return 0;
+    auto_close int fd = cache_file_open(c->dir_fd, CACHE_PART_NAME, c->dir->file_mode, &writable, e);
+    if (fd < 0)
+        return fd;
+    errno = -cache_file_write(fd, 0, part, strlen(part));
+    return errno ? err_sys(e, CACHE_PART_NAME) : 0;
+}
+
 static int open_files(struct cache *c, const struct cache_index_header *h, struct err *e)
 {
     bool index_writable = false, container_writable = false;
@@ -132,6 +147,8 @@ static int open_files(struct cache *c, const struct cache_index_header *h, struc
     if (rc)
         return rc;
     c->writable = index_writable && container_writable;
+    if (c->writable && (rc = note_part(c, e)))
+        return rc;
     if (c->writable) {
         rc = check_size_limit(h->container_bytes, e);
         if (rc)
@@ -305,16 +322,32 @@ int cache_end_pieces(struct cache *c, struct err *e)
     return rc ? err_sys(e, "cache: %s", c->path) : 0;
 }
 
-int cache_put_piece(struct cache *c, uint64_t offset, const void *bytes, size_t len, struct err *e)
+int cache_put_between(struct cache *c, uint64_t offset, const void *bytes, size_t len, struct err *e)
 {
     uint64_t size = package_info(c->package)->container_bytes;
 
-    if (cache_index_has_metadata(c->index))
-        return 0;
     if (offset > size || len > size - offset)
         return err_set(e, ERR_INVALID, "cache: %zu bytes at %llu are beyond the package", len,
                        (unsigned long long)offset);
     return put(c, offset, bytes, len, e);
+}
+
+int cache_set_whole(struct cache *c, struct err *e)
+{
+    bool writable;
+    auto_close int fd = cache_file_open(c->dir_fd, CACHE_WHOLE_NAME, c->dir->file_mode, &writable, e);
+
+    return fd < 0 ? fd : 0;
+}
+
+bool cache_is_whole(const struct cache *c)
+{
+    return !faccessat(c->dir_fd, CACHE_WHOLE_NAME, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
+int cache_put_piece(struct cache *c, uint64_t offset, const void *bytes, size_t len, struct err *e)
+{
+    return cache_index_has_metadata(c->index) ? 0 : cache_put_between(c, offset, bytes, len, e);
 }
 
 int cache_put_metadata(struct cache *c, uint64_t offset, const void *bytes, size_t len,

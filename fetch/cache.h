@@ -80,6 +80,13 @@ int cache_put_piece(struct cache *c, uint64_t offset, const void *bytes, size_t 
     must_check;
 int cache_end_pieces(struct cache *c, struct err *e) must_check;
 
+/* Bytes of the object that no block has, when all of them are to be there; and the word that they are: then
+ * the container file is the object. */
+int cache_put_between(struct cache *c, uint64_t offset, const void *bytes, size_t len, struct err *e)
+    must_check;
+int cache_set_whole(struct cache *c, struct err *e) must_check;
+bool cache_is_whole(const struct cache *c);
+
 /* LOCATION (any text, such as a URL) leads to this version from now on. It is not stored itself,
  * only a hash of it. */
 int cache_remember(struct cache *c, const char *location, struct err *e) must_check;

@@ -103,7 +103,7 @@ static int donor_open(struct cache_dir *d, const char *name, struct donor *o)
         rc = o->index_fd =
             cache_file_open(o->dir_fd, CACHE_INDEX_NAME, 0, &o->index_writable, NULL);
     if (rc >= 0)
-        rc = cache_package_read(o->container_fd, name, &o->package, NULL);
+        rc = cache_package_read(o->dir_fd, o->container_fd, name, &o->package, NULL);
     if (rc >= 0) {
         struct cache_index_header h = cache_index_header_of(o->package);
 

@@ -27,8 +27,37 @@ static int feed(int fd, struct container_reader *r, struct byte_range want, stru
     return container_reader_feed(r, want.offset, bytes, (size_t)want.length, e);
 }
 
-int cache_package_read(int fd, const char *name, struct package **out, struct err *e)
+enum { PART_MAX = 4096 };
+
+/* Which package of the container it is: NULL where there is one only. Caller frees. */
+static int read_part(int dir, char **out, struct err *e)
 {
+    struct err own;
+    auto_close int fd = cache_file_open_read(dir, CACHE_PART_NAME, &own);
+    struct stat st;
+
+    *out = NULL;
+    if (fd < 0 && own.kind != ERR_NOT_FOUND) {
+        *e = own;
+        return fd;
+    }
+    if (fd < 0)
+        return 0;
+    if (fstat(fd, &st))
+        return err_sys(e, CACHE_PART_NAME);
+    if (!st.st_size || st.st_size > PART_MAX)
+        return err_set(e, ERR_CORRUPT, CACHE_PART_NAME ": damaged");
+    *out = calloc(1, (size_t)st.st_size + 1);
+    if (!*out)
+        return err_nomem(e);
+    errno = -cache_file_read(fd, 0, *out, (size_t)st.st_size);
+    return errno ? err_sys(e, CACHE_PART_NAME) : 0;
+}
+
+int cache_package_read(int dir, int fd, const char *name, struct package **out, struct err *e)
+{
+    auto_free char *part = NULL;
+    struct container_options options = { .arch = NULL };
     struct container_reader *r;
     struct byte_range want;
     struct stat st;
@@ -36,14 +65,23 @@ int cache_package_read(int fd, const char *name, struct package **out, struct er
     *out = NULL;
     if (fstat(fd, &st))
         return err_sys(e, CACHE_CONTAINER_NAME);
-    int rc = container_reader_new((uint64_t)st.st_size, &r, e);
+    struct err own = { .kind = ERR_NONE };
+    int rc = read_part(dir, &part, &own);
+    if (rc && e)
+        *e = own;
+    if (!rc)
+        rc = container_reader_new((uint64_t)st.st_size, &r, e);
     if (rc)
         return rc;
-    while ((rc = container_reader_next(r, &want, e)) > 0) {
+    options.part = part;
+    container_reader_set_options(r, &options);
+    while ((rc = container_reader_next(r, &want, e)) == 1) {
         rc = feed(fd, r, want, e);
         if (rc)
             break;
     }
+    if (rc > 0) /* what was stored had its package in itself */
+        rc = err_set(e, ERR_CORRUPT, "it is not what it was");
     if (!rc)
         *out = container_reader_take(r);
     container_reader_free(r);
@@ -63,7 +101,7 @@ int cache_package_open(struct cache_dir *d, const char *name, struct package **o
 {
     auto_close int dir = cache_file_open_dir(d->fd, name, 0, e);
     auto_close int fd = dir < 0 ? dir : cache_file_open_read(dir, CACHE_CONTAINER_NAME, e);
-    int rc = fd < 0 ? fd : cache_package_read(fd, name, out, e);
+    int rc = fd < 0 ? fd : cache_package_read(dir, fd, name, out, e);
 
     if (rc)
         err_wrap(e, "cache: %s/%s/" CACHE_CONTAINER_NAME, d->path, name);

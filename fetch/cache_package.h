@@ -8,9 +8,10 @@
 #include "src/err.h"
 #include "src/package.h"
 
-/* Reads the metadata in container FD, which must be that of the version whose directory is NAME.
- * ERR_CORRUPT if it is another one's, and the errors of reading a container. */
-int cache_package_read(int fd, const char *name, struct package **out, struct err *e) must_check;
+/* Reads the metadata in container FD in directory DIR, which must be that of the version whose directory is
+ * NAME. ERR_CORRUPT if it is another one's, and the errors of reading a container. */
+int cache_package_read(int dir, int fd, const char *name, struct package **out, struct err *e)
+    must_check;
 
 /* The same by the name of the directory alone. ERR_NOT_FOUND. */
 int cache_package_open(struct cache_dir *d, const char *name, struct package **out, struct err *e)

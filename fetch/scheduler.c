@@ -105,6 +105,15 @@ static bool may_join(const struct flight *f, const struct flight *chosen, uint64
     return span <= (f->prio > chosen->prio ? span_max / 4 : span_max);
 }
 
+/* How many bytes may be read between blocks A and B for nothing. What the container has between two that are
+ * next to each other is no block that somebody else might fetch: the headers of a ZIP archive. */
+static uint64_t gap_max(const struct engine *en, const struct flight *chosen, uint32_t a, uint32_t b)
+{
+    bool wasteful = chosen->prio != ENGINE_DEMAND && !en->immediate;
+
+    return wasteful && b - a > 1 ? 0 : en->o.merge_gap;
+}
+
 /* Collects CHOSEN and its queued neighbours, BLOCKS_MAX at most. Needs en->lock. */
 static void select_neighbours(const struct engine *en, struct flight *chosen, uint64_t span_max,
                               uint32_t blocks_max, struct selection *s)
@@ -112,15 +121,15 @@ static void select_neighbours(const struct engine *en, struct flight *chosen, ui
     const struct block *block = package_block(en->package, chosen->block);
     uint32_t side_max = (uint32_t)min_u64(blocks_max, ARRAY_LEN(s->upper));
     uint64_t slice = block->offset / ENGINE_SLICE;
-    uint32_t gap = chosen->prio == ENGINE_DEMAND || en->immediate ? en->o.merge_gap : 0;
+    uint32_t last = chosen->block;
     struct flight *f;
 
     *s = (struct selection){ .begin = block->offset, .end = block->offset + block->stored_len };
     s->upper[s->after++] = chosen;
     for (uint32_t i = chosen->block + 1; i < en->info->block_count; i++) {
         block = package_block(en->package, i);
-        if (s->after == side_max || block->offset < s->end || block->offset - s->end > gap ||
-            block->offset / ENGINE_SLICE != slice)
+        if (s->after == side_max || block->offset < s->end ||
+            block->offset - s->end > gap_max(en, chosen, last, i) || block->offset / ENGINE_SLICE != slice)
             break;
         f = inflight_find(&en->inflight, i);
         if (!f || f->state != FLIGHT_QUEUED || f->tries)
@@ -130,12 +139,15 @@ static void select_neighbours(const struct engine *en, struct flight *chosen, ui
             break;
         s->upper[s->after++] = f;
         s->end = end;
+        last = i;
     }
+    last = chosen->block;
     for (uint32_t i = chosen->block; i-- > 0;) {
         block = package_block(en->package, i);
         uint64_t end = block->offset + block->stored_len;
         if (s->before == ARRAY_LEN(s->lower) || s->before + s->after >= blocks_max ||
-            end > s->begin || s->begin - end > gap || block->offset / ENGINE_SLICE != slice)
+            end > s->begin || s->begin - end > gap_max(en, chosen, i, last) ||
+            block->offset / ENGINE_SLICE != slice)
             break;
         f = inflight_find(&en->inflight, i);
         if (!f || f->state != FLIGHT_QUEUED || f->tries)
@@ -144,6 +156,7 @@ static void select_neighbours(const struct engine *en, struct flight *chosen, ui
             break;
         s->lower[s->before++] = f;
         s->begin = block->offset;
+        last = i;
     }
 }
 

@@ -40,6 +40,14 @@ static const struct appx_bundle_package *find_resource(const struct appx_bundle 
     return NULL;
 }
 
+static const struct appx_bundle_package *find_part(const struct appx_bundle *b, const char *name)
+{
+    for (size_t i = 0; i < b->package_count; i++)
+        if (!strcmp(b->packages[i].file_name, name))
+            return &b->packages[i];
+    return NULL;
+}
+
 static int refuse(const struct appx_bundle *b, bool application, const char *wanted, struct err *e)
 {
     char have[200] = "";
@@ -57,7 +65,9 @@ static int refuse(const struct appx_bundle *b, bool application, const char *wan
 static int choose(const struct appx_bundle *b, const struct container_options *o,
                   const struct appx_bundle_package **out, struct err *e)
 {
-    *out = NULL;
+    *out = o->part ? find_part(b, o->part) : NULL;
+    if (o->part)
+        return *out ? 0 : err_set(e, ERR_NOT_FOUND, "the bundle has no package '%s'", o->part);
     if (o->resource) {
         *out = find_resource(b, o->resource);
         return *out ? 0 : refuse(b, false, o->resource, e);

@@ -125,6 +125,7 @@ static int open_inner(struct reading *r, struct byte_range *want, struct err *e)
     r->view = appx_inner_view(r->in, (struct byte_range){ p->offset, p->size });
     r->in = &r->view;
     r->base = p->offset;
+    r->info.part = p->file_name;
     zip_directory_free(&r->directory);
     rc = open_archive(r, want, e);
     if (rc > 0)

@@ -34,6 +34,7 @@ struct byte_range {
 struct container_options {
     const char *arch; /* which package of a bundle: "x64", "x86", "arm64", …; NULL = what fits */
     const char *resource; /* which resource package of a bundle, by its id; NULL = the application */
+    const char *part; /* this package of a bundle, by info.part, whatever the two above say */
     bool metadata;    /* the container's own documents are files in the tree, too */
     bool unverified;  /* take blocks as they come: nothing is compared with their hashes */
 };

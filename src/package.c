@@ -22,6 +22,7 @@ void package_free(struct package *p)
     free(p->format);
     free(p->name);
     free(p->root_name);
+    free(p->part);
     free(p->versions);
     free(p->launch_runs);
     free(p->nodes);
@@ -377,7 +378,7 @@ size_t package_memory(const struct package *p)
     const struct package_info *i = &p->info;
     size_t ids = p->file_ids ? (size_t)i->node_count / 64 + 1 : 0;
 
-    return sizeof *p + strlen(p->format) + strlen(p->name) + strlen(p->root_name) + 3 +
+    return sizeof *p + strlen(p->format) + strlen(p->name) + strlen(p->root_name) + strlen(p->part) + 4 +
            i->version_count * sizeof *p->versions + i->launch_run_count * sizeof *p->launch_runs +
            i->node_count * sizeof *p->nodes + p->name_bytes +
            p->table.slots * (sizeof *p->table.tags + sizeof *p->table.nodes) +

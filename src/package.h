@@ -122,6 +122,8 @@ struct package_info {
     const char *format;       /* short name of the container format: "sft" */
     const char *name;         /* package name, "" if none; UTF-8, no control characters */
     const char *root_name;    /* asset directory, "" if the tree has no single one */
+    const char *part;         /* which part of the container it is, by name, where a container can hold
+                               * several packages; else "" */
     struct guid package_guid;
     struct guid version_guid;
     uint32_t version_number;

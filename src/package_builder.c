@@ -159,6 +159,8 @@ static int copy_texts(struct package *p, const struct package_info *info, struct
     }
     if (!rc)
         rc = copy_text(info->root_name, "root directory", &p->root_name, e);
+    if (!rc && !(p->part = strdup(info->part ? info->part : "")))
+        rc = err_nomem(e);
     return rc;
 }
 
@@ -188,6 +190,7 @@ int package_builder_set_info(struct package_builder *b, const struct package_inf
         .format = b->p->format,
         .name = b->p->name,
         .root_name = b->p->root_name,
+        .part = b->p->part,
         .package_guid = info->package_guid,
         .version_guid = info->version_guid,
         .version_number = info->version_number,

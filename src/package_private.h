@@ -41,7 +41,7 @@ struct name_table {
 
 struct package {
     struct package_info info;
-    char *format, *name, *root_name; /* what info points to */
+    char *format, *name, *root_name, *part; /* what info points to */
     struct package_version *versions;
     struct block_run *launch_runs;
 

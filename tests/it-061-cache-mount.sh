@@ -82,7 +82,7 @@ same
 unmount "$m"
 
 step "carried to a machine without network"
-sft cache load "$URL/p.sft" --cache-dir="$cache" >/dev/null || die "not loaded"
+sft cache load --whole "$URL/p.sft" --cache-dir="$cache" >/dev/null || die "not loaded"
 expect_status 0 sft cache export Mounted -o "$T/out.sft" --cache-dir="$cache"
 cmp "$T/out.sft" "$T/www/two.sft" || die "another package came out"
 stop_nginx

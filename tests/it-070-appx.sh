@@ -109,6 +109,35 @@ assert min(v["cached_blocks"] for v in json.load(open(sys.argv[1]))["versions"])
     expect_status 0 sft cache verify --cache-dir "$T/cache"
 done
 
+step "out of the disk cache: as it was, or in part, and in again where there is no server"
+sft cache export --help | grep -q partial || die "help"
+for name in p.appv 1.msix continuous.msix; do
+    expect_status 6 sft cache export --cache-dir "$T/cache" "$URL/$name" -o "$T/out.$name"
+    expect_text "$T/err" 'load --whole'
+    [ ! -e "$T/out.$name" ] || die "a package that is not whole came out"
+    http_log_mark
+    expect_status 0 sft cache load --whole --cache-dir "$T/cache" "$URL/$name"
+    expect_status 0 sft cache load --whole --cache-dir "$T/cache" "$URL/$name" # once is enough
+    # All of it, and what opening it twice takes.
+    [ "$(http_bytes)" -lt $(($(stat -c %s "$T/www/$name") + 2 * 660000)) ] || die "$(http_bytes) bytes"
+    expect_status 0 sft cache export --cache-dir "$T/cache" "$URL/$name" -o "$T/out.$name"
+    cmp "$T/out.$name" "$T/www/$name" || die "another package came out"
+    if sft cache export --partial --cache-dir "$T/cache" "$URL/$name" -o "$T/part.tar" --force 2>&1 |
+        grep -q libarchive; then
+        echo "not tested: archives, built without libarchive"
+        continue
+    fi
+    expect_status 0 sft cache import --cache-dir "$T/cache2" "$T/part.tar"
+    stop_nginx
+    mount_package "$URL/$name" "$m" -o "cache_dir=$T/cache2,offline"
+    same "$name, carried to another machine"
+    unmount "$m"
+    resume_nginx
+done
+expect_status 0 sft cache load --whole --cache-dir "$T/cache3" "$T/www/p.appv"
+expect_status 0 sft cache export --cache-dir "$T/cache3" "$T/www/p.appv" -o "$T/out.file"
+cmp "$T/out.file" "$T/www/p.appv" || die "another package came out of a file"
+
 step "with an overlay"
 mount_package "$T/p.appv" "$m" -o "overlay=$T/overlay"
 echo more >>"$m/VFS/ProgramFilesX64/Try It/numbers.txt" || die "cannot append"
@@ -248,6 +277,17 @@ src=$src_before
 expect_status 14 sft verify "$T/www/all.msixbundle"
 timeout 20 sftfs "$T/www/all.msixbundle" "$m" -o arch=mips 2>"$T/err" && die "a bundle for mips"
 expect_text "$T/err" 'x64, x86, arm64'
+for arch in x64 x86; do # each a version of its own in the disk cache, which knows which is which
+    expect_status 0 sft cache load --cache-dir "$T/cache4" --arch=$arch "$URL/all.msixbundle"
+done
+expect_status 0 sft cache verify --cache-dir "$T/cache4"
+expect_text "$T/out" '^Try.x86, version 1.* blocks checked$'
+expect_text "$T/out" '^Try.x64, version 1.* blocks checked$'
+if sft cache export --partial --cache-dir "$T/cache4" Try.x86 -o "$T/x86.tar" 2>"$T/err"; then
+    expect_status 0 sft cache import --cache-dir "$T/cache5" "$T/x86.tar"
+    expect_status 0 sft cache verify --cache-dir "$T/cache5"
+    expect_text "$T/out" '^Try.x86, version 1.* blocks checked$'
+fi
 mount_package "$T/www/all.msixbundle" "$m" -o resource=split.language-de
 expect_equal "$(cat "$m/resources.txt")" Hallo
 unmount "$m"

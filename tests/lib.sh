@@ -427,12 +427,14 @@ pack_appv() {
             continue
             ;;
         --upgrade)
-            pa_guid=$(sft info --json "$2" | python3 -c 'import json, sys
-print(json.load(sys.stdin)["package_guid"])') || return
+            pa_old=$(sft info --json "$2" | python3 -c 'import json, sys
+d = json.load(sys.stdin)
+print("--guid=%s --name=%s" % (d["package_guid"], d["name"]))') || return
             pa_number=$((${pa_number:-0} + 1))
             shift 2
             pa_count=$((pa_count - 1))
-            set -- "$@" "--guid=$pa_guid" "--app-version=1.0.0.$pa_number"
+            # shellcheck disable=SC2086
+            set -- "$@" $pa_old "--app-version=1.0.0.$pa_number"
             continue
             ;;
         esac

@@ -169,6 +169,21 @@ static void engine_reads_no_byte_between_for_reads_ahead(void)
     rig_down(&r);
 }
 
+/* A ZIP archive has a header between two files: no block, and no reason for another request. */
+static void engine_reads_what_lies_between_neighbours(void)
+{
+    struct rig r;
+
+    rig_up(&r, pack_new(40, 4096, CODEC_NONE, 100), FAKE_MANUAL, NULL);
+    engine_prefetch(r.engine, 0, 40, ENGINE_BACKGROUND);
+    while (fake_pending(&r.source))
+        fake_complete(&r.source, 0, ERR_NONE);
+    CU_ASSERT_EQUAL(r.source.started, 1);
+    engine_prefetch(r.engine, 0, 40, ENGINE_BACKGROUND);
+    CU_ASSERT_EQUAL(r.source.started, 1);
+    rig_down(&r);
+}
+
 static void engine_heals_a_block_that_came_wrong_once(void)
 {
     struct rig r;
@@ -274,6 +289,7 @@ UNIT_MAIN("engine-remote", TEST(engine_decodes_what_has_arrived_before_the_rest)
           TEST(engine_fetches_ahead_of_a_reader_beside_the_launch_set),
           TEST(engine_takes_another_read_ahead_for_one_that_was_promoted),
           TEST(engine_merges_within_slices), TEST(engine_reads_no_byte_between_for_reads_ahead),
+          TEST(engine_reads_what_lies_between_neighbours),
           TEST(engine_heals_a_block_that_came_wrong_once),
           TEST(engine_asks_another_place_for_a_block_that_stays_wrong),
           TEST(engine_counts_what_failed_with_nobody_waiting),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A version in the disk cache that is not complete, as a tar archive (libarchive): a text file
- * `sftfs-cache`, the metadata, and one file for each run of blocks, named by the first of them. An
+ * `sftfs-cache`, the metadata in one file or several, and one file for each run of blocks, named by the first
+ * of them. An
  * archive may be from anybody: nothing in it is believed before its hash is right, and no name in
  * it becomes a name on the disk.
  */
@@ -17,11 +18,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fetch/metadata.h"
+#include "fetch/open.h"
 #include "src/codec.h"
 #include "src/container.h"
 
 #define INFO_NAME     "sftfs-cache"
 #define METADATA_NAME "metadata"
+#define PIECE_PREFIX  "metadata-at/" /* where the metadata is not in front: an offset behind it */
+#define PART_LINE     "\npart: "
 #define BLOCKS_PREFIX "blocks/"
 #define FIRST_LINE    "sftfs cache export 1\n"
 
@@ -86,8 +91,9 @@ static int add_place(void *arg, const char *place)
 /* What leads to the version goes along as hashes, so that no secret of a URL does. */
 static int write_info(struct writer *w, struct err *e)
 {
-    int n = asprintf(&w->info, FIRST_LINE "version: %s\nbytes: %" PRIu64 "\n", w->item->entry.name,
-                     package_info(w->item->package)->container_bytes);
+    const struct package_info *info = package_info(w->item->package);
+    int n = asprintf(&w->info, FIRST_LINE "version: %s\nbytes: %" PRIu64 "%s%s\n", w->item->entry.name,
+                     info->container_bytes, *info->part ? PART_LINE : "", info->part);
 
     if (n < 0) {
         w->info = NULL;
@@ -99,8 +105,35 @@ static int write_info(struct writer *w, struct err *e)
     return write_file(w, INFO_NAME, w->info, w->info_len, e);
 }
 
+/* The pieces of the container that the package is read from. */
+static int write_pieces(struct writer *w, struct err *e)
+{
+    struct container_options options = { .part = package_info(w->item->package)->part };
+    struct container_input pieces = { .count = 0 };
+    struct source *source = NULL;
+    struct package *p = NULL;
+    int rc = source_open(cache_container_path(w->cache), NULL, 0, &source, e);
+
+    if (rc)
+        return rc;
+    if (!*options.part)
+        options.part = NULL;
+    rc = package_read(source, &options, metadata_keep, &pieces, &p, NULL, e);
+    for (unsigned i = 0; i < pieces.count && !rc; i++) {
+        char name[40];
+        (void)snprintf(name, sizeof name, PIECE_PREFIX "%" PRIu64, pieces.pieces[i].offset);
+        rc = write_file(w, name, pieces.pieces[i].data, pieces.pieces[i].len, e);
+    }
+    package_free(p);
+    container_input_clear(&pieces);
+    source_close(source);
+    return rc;
+}
+
 static int write_metadata(struct writer *w, struct err *e)
 {
+    if (!package_info(w->item->package)->metadata_bytes)
+        return write_pieces(w, e);
     size_t len = (size_t)package_info(w->item->package)->metadata_bytes;
     auto_free uint8_t *bytes = malloc(len);
     FILE *f = fopen(cache_container_path(w->cache), "rb");
@@ -201,6 +234,8 @@ struct reader {
     struct codec_context *ctx;
     struct cache *cache;
     char *info; /* text of INFO_NAME */
+    struct container_input pieces; /* where the metadata comes in several */
+    uint64_t piece_bytes;
     uint8_t *buf;
     uint64_t container_bytes, bytes;
     struct cache_filled *out;
@@ -284,6 +319,64 @@ static int read_metadata(struct reader *x, uint64_t size, struct err *e)
     return rc ? rc : cache_put_metadata(x->cache, 0, bytes, (size_t)size, e);
 }
 
+static int read_piece(struct reader *x, const char *offset_text, uint64_t size, struct err *e)
+{
+    uint64_t offset;
+
+    if (!x->info || x->cache || !size || size > METADATA_MAX - x->piece_bytes ||
+        cli_parse_number("offset", offset_text, 0, INT64_MAX, &offset, NULL) ||
+        offset > x->container_bytes || size > x->container_bytes - offset)
+        return err_set(e, ERR_CORRUPT, "the metadata is not where or what it should be");
+    auto_free uint8_t *bytes = malloc((size_t)size);
+    int rc = bytes ? read_fully(x, bytes, (size_t)size, e) : err_nomem(e);
+    x->piece_bytes += size;
+    return rc ? rc : container_input_add(&x->pieces, offset, bytes, (size_t)size, size, e);
+}
+
+/* "part: NAME" of the description, or NULL. Caller frees. */
+static char *part_of(const char *info)
+{
+    const char *at = strstr(info, PART_LINE);
+
+    return at ? strndup(at + strlen(PART_LINE), strcspn(at + strlen(PART_LINE), "\n")) : NULL;
+}
+
+static int feed_pieces(struct reader *x, struct container_reader *r, struct err *e)
+{
+    struct byte_range want;
+    int rc;
+
+    while ((rc = container_reader_next(r, &want, e)) == 1) {
+        const uint8_t *bytes = container_input_at(&x->pieces, want.offset, want.length);
+        rc = bytes ? container_reader_feed(r, want.offset, bytes, (size_t)want.length, e)
+                   : err_set(e, ERR_TRUNCATED, "the metadata is not complete");
+        if (rc)
+            return rc;
+    }
+    return rc > 0 ? err_set(e, ERR_CORRUPT, "the metadata is of a package that is elsewhere") : rc;
+}
+
+/* When the first thing comes that is no piece: they are all there then. */
+static int end_pieces(struct reader *x, struct err *e)
+{
+    struct container_reader *r;
+
+    if (x->cache || !x->pieces.count)
+        return 0;
+    int rc = container_reader_new(x->container_bytes, &r, e);
+    if (rc)
+        return rc;
+    auto_free char *part = part_of(x->info);
+    container_reader_set_options(r, &(struct container_options){ .part = part });
+    rc = feed_pieces(x, r, e);
+    if (!rc)
+        x->run->in.package = container_reader_take(r);
+    container_reader_free(r);
+    if (!rc)
+        rc = cache_open(x->run->dir, x->run->in.package, &x->cache, e);
+    return rc ? rc : metadata_store(&x->pieces, x->run->in.package, x->cache, e);
+}
+
 static int take_block(struct reader *x, uint32_t block, struct err *e)
 {
     const struct package *p = x->run->in.package;
@@ -341,6 +434,11 @@ static int read_entry(struct reader *x, struct archive_entry *entry, struct err 
         return read_info(x, (uint64_t)size, e);
     if (!strcmp(name, METADATA_NAME))
         return read_metadata(x, (uint64_t)size, e);
+    if (!strncmp(name, PIECE_PREFIX, strlen(PIECE_PREFIX)))
+        return read_piece(x, name + strlen(PIECE_PREFIX), (uint64_t)size, e);
+    int rc = end_pieces(x, e);
+    if (rc)
+        return rc;
     if (!strncmp(name, BLOCKS_PREFIX, strlen(BLOCKS_PREFIX)))
         return read_blocks(x, name + strlen(BLOCKS_PREFIX), (uint64_t)size, e);
     return 0;
@@ -383,6 +481,8 @@ static int read_all(struct reader *x, const char *path, struct err *e)
         rc = read_entry(x, entry, e);
     if (!rc && got != ARCHIVE_EOF)
         rc = archive_failed(x->archive, ERR_CORRUPT, e);
+    if (!rc)
+        rc = end_pieces(x, e); /* an export without blocks */
     if (!rc && !x->cache)
         rc = err_set(e, ERR_NOT_A_PACKAGE, "not an export of the cache");
     return rc ? rc : remember_places(x, e);
@@ -408,6 +508,7 @@ int cache_archive_read(struct cache_run *r, const char *path, struct cache_fille
     codec_context_free(x.ctx);
     free(x.buf);
     free(x.info);
+    container_input_clear(&x.pieces);
     return rc;
 }
 

@@ -31,7 +31,7 @@ struct cache_run {
     size_t operand_count;
     const char *output;    /* -o */
     const char *location;  /* --location */
-    bool repair, all, force, partial, has_days, has_target;
+    bool repair, all, force, partial, whole, has_days, has_target;
     uint64_t days, target_bytes;
 
     struct cache_item *items; /* owned */
@@ -74,6 +74,10 @@ struct cache_filled {
  */
 int cache_fill(struct cache_run *r, struct cache *c, struct cache_filled *out, struct err *e)
     must_check;
+
+/* Brings all bytes of the object that R->in has open into the cache at C; those of blocks are verified.
+ * *fetched: how many came. Shows progress. */
+int cache_load_whole(struct cache_run *r, struct cache *c, uint64_t *fetched, struct err *e) must_check;
 
 /* The commands. */
 enum exitcode cache_ls(struct cache_run *r) must_check;

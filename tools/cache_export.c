@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * `sft cache export`: a package out of the disk cache, to carry it to another machine: the SFT
+ * `sft cache export`: a package out of the disk cache, to carry it to another machine: the package
  * itself when all of it is there, else an archive of what is. The file appears complete or not at
  * all.
  */
@@ -11,10 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/codec.h"
 #include "tools/block_copy.h"
 #include "tools/block_file.h"
 #include "tools/cache_common.h"
 #include "tools/text.h"
+
+enum { STEP_BYTES = 1 << 20 }; /* more than any block takes */
 
 struct export
 {
@@ -48,6 +51,68 @@ static int write_sft(struct export *x, struct err *e)
     if (!rc)
         rc = block_copy(&copy, 0, info->block_count, e);
     rc = block_file_finish(&file, rc, metadata_len, e);
+    x->blocks = info->block_count;
+    block_file_close(&file);
+    source_close(source);
+    return rc;
+}
+
+/* The bytes from AT up to END as they are. */
+static int copy_between(struct source *s, uint64_t at, uint64_t end, uint8_t *buf, struct block_file *file,
+                        struct err *e)
+{
+    int rc = 0;
+
+    while (!rc && at < end) {
+        size_t n = (size_t)min_u64(end - at, STEP_BYTES);
+        rc = source_read_sync(s, at, buf, n, e);
+        if (!rc)
+            rc = block_file_write(file, buf, n, e);
+        at += n;
+    }
+    return rc;
+}
+
+static int copy_object(const struct package *p, struct source *s, struct block_file *file, struct err *e)
+{
+    const struct package_info *info = package_info(p);
+    auto_free uint8_t *buf = malloc(STEP_BYTES);
+    struct codec_context *ctx = NULL;
+    uint64_t at = 0;
+    int rc = buf && !codec_context_new(&ctx) ? 0 : err_nomem(e);
+
+    for (uint32_t i = 0; !rc && i < info->block_count; i++) {
+        const struct block *b = package_block(p, i);
+        if (b->offset >= PACKAGE_STREAM_BASE)
+            continue;
+        rc = copy_between(s, at, b->offset, buf, file, e);
+        if (!rc)
+            rc = source_read_sync(s, b->offset, buf, b->stored_len, e);
+        if (!rc)
+            rc = package_check_block(p, i, buf, ctx, e);
+        if (!rc)
+            rc = block_file_write(file, buf, b->stored_len, e);
+        at = b->offset + b->stored_len;
+    }
+    codec_context_free(ctx);
+    return rc ? rc : copy_between(s, at, info->container_bytes, buf, file, e);
+}
+
+/* A package with things between its blocks. */
+static int write_object(struct export *x, struct err *e)
+{
+    const struct package_info *info = package_info(x->item->package);
+    struct block_file file = { .interrupt = &x->run->interrupt };
+    struct source *source = NULL;
+    int rc = source_open(cache_container_path(x->cache), &x->run->in.connection, 0, &source, e);
+
+    if (rc)
+        return rc;
+    rc = block_file_open(&file, x->run->output, x->run->force, e);
+    block_file_begin(&file, "exported", info->container_bytes, sft_progress(&x->run->in));
+    if (!rc)
+        rc = copy_object(x->item->package, source, &file, e);
+    rc = block_file_finish(&file, rc, 0, e);
     x->blocks = info->block_count;
     block_file_close(&file);
     source_close(source);
@@ -126,8 +191,16 @@ static int export(struct export *x, struct err *e)
         rc = err_set(e, ERR_OFFLINE,
                      "not all of it is in the cache; 'sft cache load' brings the rest, --partial "
                      "exports what there is");
+    else if (r->partial)
+        rc = write_archive(x, e);
+    else if (package_info(x->item->package)->metadata_bytes)
+        rc = write_sft(x, e);
+    else if (cache_is_whole(x->cache))
+        rc = write_object(x, e);
     else
-        rc = r->partial ? write_archive(x, e) : write_sft(x, e);
+        rc = err_set(e, ERR_OFFLINE,
+                     "the files of the package are in the cache, but not what lies between them; 'sft cache "
+                     "load --whole' brings that, --partial exports what there is");
     if (!rc)
         print_result(x, r->partial);
     cache_close(x->cache);

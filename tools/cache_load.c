@@ -87,7 +87,7 @@ static int load_package(struct cache_run *r, const char *location, const char *r
                         struct err *e)
 {
     struct container_input m = { .count = 0 };
-    struct cache_filled filled;
+    struct cache_filled filled = { .complete = false };
     struct cache *c = NULL;
     int rc = package_open_kept(location, &r->in.connection, &m, &r->in.source, &r->in.package, e);
 
@@ -99,8 +99,12 @@ static int load_package(struct cache_run *r, const char *location, const char *r
     /* Even if the rest does not come, this is where it is from. */
     if (!rc && remember)
         rc = cache_remember(c, remember, e);
+    uint64_t whole = 0;
+    if (!rc && r->whole)
+        rc = cache_load_whole(r, c, &whole, e);
     if (!rc)
         rc = cache_fill(r, c, &filled, e);
+    filled.fetched_bytes += whole;
     if (!rc)
         print_loaded(r, source_name(r->in.source), c, &filled);
     cache_close(c);

@@ -57,6 +57,7 @@ sft_SOURCES = \
 	tools/cache_load.c \
 	tools/cache_show.c \
 	tools/cache_verify.c \
+	tools/cache_whole.c \
 	tools/sft_cache.c \
 	tools/target.c \
 	tools/target.h \

@@ -21,6 +21,7 @@ enum {
     OPT_OUTPUT,
     OPT_FORCE,
     OPT_PARTIAL,
+    OPT_WHOLE,
     OPT_LOCATION,
 };
 
@@ -43,8 +44,12 @@ static const struct cli_option options[] = {
       OPT_OUTPUT },
     { "force", 'f', NULL, "export: replace FILE if it exists.", OPT_FORCE },
     { "partial", 0, NULL,
-      "export: a tar archive of what there is, with where it came from, instead of an SFT.",
+      "export: a tar archive of what there is, with where it came from, instead of the package.",
       OPT_PARTIAL },
+    { "whole", 0, NULL,
+      "load: also what lies between the files of a package that is a ZIP archive, so that it can be exported "
+      "as it is.",
+      OPT_WHOLE },
     { "location", 0, "LOCATION",
       "load, import: what the package will be mounted from, if not SOURCE or FILE.", OPT_LOCATION },
     SFT_QUIET_OPTION,
@@ -95,7 +100,7 @@ static const struct cache_command {
     { { "lock", { 0 } }, cache_lock, SOME, "VERSION" },
     { { "unlock", { 0 } }, cache_unlock, SOME, "VERSION" },
     { { "evict", { OPT_ALL, OPT_OLDER_THAN, OPT_TO } }, cache_evict, ANY, "VERSION" },
-    { { "load", { OPT_LOCATION } }, cache_load, ONE, "SOURCE" },
+    { { "load", { OPT_WHOLE, OPT_LOCATION } }, cache_load, ONE, "SOURCE" },
     { { "import", { OPT_LOCATION } }, cache_import, ONE, "FILE" },
     { { "export", { OPT_OUTPUT, OPT_FORCE, OPT_PARTIAL } }, cache_export, ONE, "VERSION" },
 };
@@ -165,6 +170,9 @@ static int set_own(struct cache_run *r, struct parsed *p, int id)
         break;
     case OPT_PARTIAL:
         r->partial = true;
+        break;
+    case OPT_WHOLE:
+        r->whole = true;
         break;
     default: /* OPT_LOCATION */
         r->location = arg;
