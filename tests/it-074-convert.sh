@@ -57,7 +57,7 @@ info() {
 step "SFT to App-V"
 expect_status 0 sft convert --json "$T/old/a.sft" -o "$T/b.appv"
 directories=$(find "$src" -type d | wc -l) # with the asset directory
-lost times_rounded=1 directory_times=$directories attributes=1 data_kinds=1 vfs_names=1 icons=1
+lost times_rounded=1 directory_times="$directories" attributes=1 data_kinds=1 vfs_names=1 icons=1
 expect_status 0 sft verify --no-signature "$T/b.appv"
 unzip -tqq "$T/b.appv" || die "unzip -t"
 expect_status 0 sft extract "$T/b.appv" -C "$T/out.b"
@@ -120,7 +120,7 @@ short_names=$(unzip -p "$T/b.appv" FilesystemMetadata.xml | python3 -c 'import r
 text = sys.stdin.read().split("<EmptyDirectories>")[0]
 print(len(re.findall("<Entry [^>]*Short=", text)) + 2)') # and the empty directory, the asset directory
 launch=$(info "$T/old/a.sft" 'd["launch_blocks"]')
-lost times_rounded=1 directory_times=$directories attributes=1 data_kinds=1 vfs_names=1 icons=1 \
+lost times_rounded=1 directory_times="$directories" attributes=1 data_kinds=1 vfs_names=1 icons=1 \
     package_guid=1 "short_names=$short_names" empty_directories=1 "launch_set=$launch"
 expect_status 0 sft verify --no-signature "$T/m.msix"
 expect_equal "$(info "$T/m.msix" 'd["details"]["applications"][0]["executable"]')" \
@@ -149,7 +149,7 @@ OSD
 sed 's/Try It.v1\\numbers.txt/%CSIDL_SYSTEM%\\cmd.exe/; s/Odd/Out/' "$T/odd.osd" >"$T/outside.osd"
 expect_status 0 sft convert --json "$T/old/a.sft" -o "$T/odd.appv" --from-osd "$T/odd.osd" \
     --from-osd "$T/outside.osd"
-lost times_rounded=1 directory_times=$directories attributes=1 data_kinds=1 vfs_names=1 arguments=2 \
+lost times_rounded=1 directory_times="$directories" attributes=1 data_kinds=1 vfs_names=1 arguments=2 \
     working_directories=2 systems=2 policies=2 environment=4 scripts=2 shortcuts=2 file_types=2 \
     programs_outside=1
 expect_equal "$(info "$T/odd.appv" '[a["display_name"] for a in d["details"]["applications"]]')" "['Odd _ name']"
@@ -204,6 +204,15 @@ if command -v osslsigncode >/dev/null && command -v openssl >/dev/null; then
     expect_status 0 sft convert --json "$T/signed.msix" -o "$T/signed.sft" -f
     lost version=1 capabilities=1 dependencies=1 signature=1
 fi
+
+step "from a bundle"
+python3 "$SFTFS_SRC/tests/make-appx.py" --bundle "$T/all.msixbundle" x86="$T/b.msix" arm64="$T/m.msix" ||
+    die "make-appx --bundle"
+expect_status 0 sft convert --json --arch x86 "$T/all.msixbundle" -o "$T/bundle.appv"
+lost bundle=1 capabilities=1 dependencies=1
+expect_status 0 sft convert --json "$T/b.msix" -o "$T/single.appv"
+lost capabilities=1 dependencies=1
+cmp "$T/bundle.appv" "$T/single.appv" || die "from a bundle: other bytes"
 
 step "from a web server"
 mkdir "$T/www"

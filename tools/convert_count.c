@@ -122,6 +122,7 @@ void convert_count(const struct pack_package *p, enum pack_format to, struct los
         l->count[LOSS_VERSION] = 1;
         (void)snprintf(l->version, sizeof l->version, "%s", version);
     }
+    l->count[LOSS_BUNDLE] = convert_detail(package, "in_bundle") != NULL;
     l->count[LOSS_SIGNATURE] = convert_detail(package, "has_signature") != NULL;
 }
 

@@ -26,6 +26,7 @@ static const struct {
     [LOSS_CSIDL] = { "vfs_names", "directories of the VFS keep names that the new format calls otherwise" },
     [LOSS_OWN_NAMES] = { "own_names", "files that are called like one of the container's own" },
     [LOSS_SIGNATURE] = { "signature", "signature" },
+    [LOSS_BUNDLE] = { "bundle", "bundle, with its other packages" },
     [LOSS_CONTAINER_FILES] = { "container_files", "files of the container beside the payload" },
     [LOSS_PROGRAMS_OUTSIDE] = { "programs_outside", "programs that are not in the package" },
     [LOSS_ARGUMENTS] = { "arguments", "command lines of programs" },
