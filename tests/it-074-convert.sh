@@ -149,10 +149,20 @@ OSD
 sed 's/Try It.v1\\numbers.txt/%CSIDL_SYSTEM%\\cmd.exe/; s/Odd/Out/' "$T/odd.osd" >"$T/outside.osd"
 expect_status 0 sft convert --json "$T/old/a.sft" -o "$T/odd.appv" --from-osd "$T/odd.osd" \
     --from-osd "$T/outside.osd"
-lost times_rounded=1 directory_times="$directories" attributes=1 data_kinds=1 vfs_names=1 arguments=2 \
+lost times_rounded=1 directory_times="$directories" attributes=1 data_kinds=1 vfs_names=1 arguments=1 \
     working_directories=2 systems=2 policies=2 environment=4 scripts=2 shortcuts=2 file_types=2 \
     programs_outside=1
 expect_equal "$(info "$T/odd.appv" '[a["display_name"] for a in d["details"]["applications"]]')" "['Odd _ name']"
+expect_equal "$(info "$T/odd.appv" 'd["details"]["shortcuts"][0]["arguments"]')" /x
+mkdir "$T/odd"
+expect_status 0 sft convert --json "$T/odd.appv" -o "$T/odd/odd.sft"
+lost version=1
+expect_text "$T/odd/Odd _ name.osd" 'PARAMETERS="/x"'
+expect_status 0 sft convert --json "$T/odd.appv" -o "$T/odd/odd.msix"
+python3 -c 'import json, sys
+assert {"what": "arguments", "count": 1}.items() <= [x for x in json.load(open(sys.argv[1]))["lost"]
+                                                     if x["what"] == "arguments"][0].items()' "$T/out" ||
+    die "arguments: $(cat "$T/out")"
 sed "s/$guid/11111111-2222-3333-4444-555555555555/" "$T/odd.osd" >"$T/other.osd"
 expect_status 9 sft convert "$T/old/a.sft" -o "$T/y.appv" --from-osd "$T/other.osd"
 echo '<x' >"$T/bad.osd"

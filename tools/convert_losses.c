@@ -28,7 +28,7 @@ static const struct {
     [LOSS_SIGNATURE] = { "signature", "signature" },
     [LOSS_BUNDLE] = { "bundle", "bundle, with its other packages" },
     [LOSS_CONTAINER_FILES] = { "container_files", "files of the container beside the payload" },
-    [LOSS_PROGRAMS_OUTSIDE] = { "programs_outside", "programs that are not in the package" },
+    [LOSS_PROGRAMS_OUTSIDE] = { "programs_outside", "programs that are not in the package, or beyond the first 256" },
     [LOSS_ARGUMENTS] = { "arguments", "command lines of programs" },
     [LOSS_WORKING_DIRECTORIES] = { "working_directories", "working directories of programs" },
     [LOSS_SHORTCUTS] = { "shortcuts", "shortcuts; each program has one of its name in the start menu" },

@@ -22,6 +22,7 @@ struct collecting {
     struct convert_programs *to;
     const struct pack_package *p;
     const struct pack_tree *tree;
+    enum pack_format format;
     struct losses *l;
 };
 
@@ -53,52 +54,78 @@ static bool is_taken(const struct convert_programs *to, const char *name)
     return false;
 }
 
-/* Adds the program at NODE. NAME may be unfit, or there already. */
-static int add(struct collecting *c, uint32_t node, const char *name, struct err *e)
+/* NAME as it can be, and as no other program is called. */
+static void make_unique(const struct convert_programs *to, const char *name, const char *otherwise,
+                        char out[NAME_BYTES_MAX + 16])
 {
-    char fit[NAME_BYTES_MAX + 1], unique[NAME_BYTES_MAX + 16];
-    struct convert_programs *to = c->to;
-    uint32_t entry = c->p->entries[node];
-    if (to->count >= PROGRAMS_MAX)
-        return err_set(e, ERR_LIMIT, "more than %u programs", PROGRAMS_MAX);
-    auto_free char *path = entry == PACK_NO_RANK ? NULL : pack_tree_package_path(c->tree, entry);
-    char **grown = realloc(to->texts, (to->count + 1) * sizeof *grown);
-    if (grown)
-        to->texts = grown;
-    if (!grown || !path)
-        return err_nomem(e);
+    char fit[NAME_BYTES_MAX + 1];
     make_name(name, fit);
     if (!*fit)
-        make_name(c->tree->entries[entry].name, fit);
-    (void)snprintf(unique, sizeof unique, "%s", *fit ? fit : "Program");
-    for (unsigned n = 2; is_taken(to, unique); n++)
-        (void)snprintf(unique, sizeof unique, "%s %u", *fit ? fit : "Program", n);
-    size_t size = strlen(path) + strlen(unique) + 2;
-    char *text = malloc(size);
-    if (!text)
+        make_name(otherwise, fit);
+    (void)snprintf(out, NAME_BYTES_MAX + 16, "%s", *fit ? fit : "Program");
+    for (unsigned n = 2; is_taken(to, out); n++)
+        (void)snprintf(out, NAME_BYTES_MAX + 16, "%s %u", *fit ? fit : "Program", n);
+}
+
+/* Room for one more program. */
+static int grow(struct convert_programs *to, struct err *e)
+{
+    if (to->count >= PROGRAMS_MAX)
+        return err_set(e, ERR_LIMIT, "more than %u programs", PROGRAMS_MAX);
+    char **texts = realloc(to->texts, (to->count + 1) * sizeof *texts);
+    if (texts)
+        to->texts = texts;
+    char **arguments = realloc(to->arguments, (to->count + 1) * sizeof *arguments);
+    if (arguments)
+        to->arguments = arguments;
+    return texts && arguments ? 0 : err_nomem(e);
+}
+
+/* Adds the program at ENTRY. NAME may be unfit, or there already. */
+static int add(struct collecting *c, uint32_t entry, const char *name, const char *arguments,
+               struct err *e)
+{
+    char unique[NAME_BYTES_MAX + 16];
+    struct convert_programs *to = c->to;
+    int rc = grow(to, e);
+    if (rc)
+        return rc;
+    make_unique(to, name, c->tree->entries[entry].name, unique);
+    auto_free char *path = pack_tree_package_path(c->tree, entry);
+    auto_free char *copy = strdup(arguments);
+    size_t size = path ? strlen(path) + strlen(unique) + 2 : 0;
+    char *text = path ? malloc(size) : NULL;
+    if (!text || !copy) {
+        free(text);
         return err_nomem(e);
+    }
     (void)snprintf(text, size, "%s=%s", path, unique);
-    to->texts[to->count++] = text;
+    to->texts[to->count] = text;
+    to->arguments[to->count++] = steal_ptr(&copy);
     return 0;
 }
 
 /* A program that may be outside the package, or be none. */
-static int add_path(struct collecting *c, const char *path, const char *name, struct err *e)
+static int add_path(struct collecting *c, const char *path, const char *name, const char *arguments,
+                    struct err *e)
 {
     const struct package *p = c->p->in->package;
     uint32_t node = *path ? package_resolve(p, path, false) : NODE_NONE;
-    if (node != NODE_NONE && !sft_is_dir(package_node(p, node)) &&
-        c->p->entries[node] != PACK_NO_RANK)
-        return add(c, node, name, e);
-    c->l->count[LOSS_PROGRAMS_OUTSIDE]++;
-    return 0;
+    bool inside = node != NODE_NONE && !sft_is_dir(package_node(p, node)) &&
+                  c->p->entries[node] != PACK_NO_RANK;
+    c->l->count[LOSS_PROGRAMS_OUTSIDE] += !inside;
+    c->l->count[LOSS_ARGUMENTS] += *arguments && (!inside || c->format == PACK_MSIX);
+    return inside ? add(c, c->p->entries[node], name, arguments, e) : 0;
 }
 
 void convert_programs_clear(struct convert_programs *to)
 {
     for (size_t i = 0; i < to->count; i++)
         free(to->texts[i]);
+    for (size_t i = 0; i < to->count; i++)
+        free(to->arguments[i]);
     free(to->texts);
+    free(to->arguments);
     *to = (struct convert_programs){ .texts = NULL };
 }
 
@@ -134,7 +161,6 @@ static bool is_plain(const struct osd_shortcut *s, const struct osd *osd)
 static void count_osd(const struct osd *osd, struct losses *l)
 {
     uint64_t *n = l->count;
-    n[LOSS_ARGUMENTS] += *osd->codebase.parameters != '\0';
     n[LOSS_WORKING_DIRECTORIES] += *osd->working_dir != '\0';
     n[LOSS_SCRIPTS] += osd->script_count;
     n[LOSS_ENVIRONMENT] += osd->environment_count;
@@ -150,9 +176,9 @@ static void count_osd(const struct osd *osd, struct losses *l)
 
 int convert_programs_of_osds(struct convert_programs *to, char *const *paths, size_t count,
                              const struct pack_package *p, const struct pack_tree *tree,
-                             struct losses *l, struct err *e)
+                             enum pack_format format, struct losses *l, struct err *e)
 {
-    struct collecting c = { to, p, tree, l };
+    struct collecting c = { to, p, tree, format, l };
     int rc = 0;
     for (size_t i = 0; !rc && i < count; i++) {
         struct osd *osd = NULL;
@@ -162,7 +188,7 @@ int convert_programs_of_osds(struct convert_programs *to, char *const *paths, si
                          osd->codebase.guid);
         if (!rc) {
             count_osd(osd, l);
-            rc = add_path(&c, osd->codebase.filename, osd->name, e);
+            rc = add_path(&c, osd->codebase.filename, osd->name, osd->codebase.parameters, e);
         }
         osd_free(osd);
     }
@@ -223,7 +249,7 @@ int convert_find_osds(const char *location, const struct package *p, char ***pat
 /* --- manifests -------------------------------------------------------------------------------- */
 
 struct application {
-    const char *executable, *name;
+    const char *executable, *name, *id, *arguments;
 };
 
 /* "[{AppVPackageRoot}]\x" is x, "[{Token}]\x" is VFS\Token\x; what has no token stays. */
@@ -243,11 +269,40 @@ static char *path_of_target(const char *target)
     return path;
 }
 
-static int add_application(struct collecting *c, const struct application *a, struct err *e)
+static const char *value_of(const struct package_detail *d, const char *key, const char *otherwise)
+{
+    return strcmp(d->key, key) ? otherwise : d->value;
+}
+
+/* The command line of the first shortcut to an application: of App-V packages only shortcuts have any. */
+static const char *arguments_of_shortcut(const struct package_detail *d, size_t count, const char *id)
+{
+    const char *arguments = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(d[i].list, "shortcuts"))
+            continue;
+        if (i == 0 || d[i - 1].item != d[i].item || strcmp(d[i - 1].list, d[i].list))
+            arguments = NULL;
+        arguments = value_of(&d[i], "arguments", arguments);
+        if (!strcmp(d[i].key, "application") && !strcmp(d[i].value, id)) /* the last of its keys */
+            return arguments;
+    }
+    return NULL;
+}
+
+static int add_application(struct collecting *c, const struct application *a,
+                           const struct package_detail *d, size_t count, struct err *e)
 {
     auto_free char *path = path_of_target(a->executable ? a->executable : "");
     const char *name = a->name && strncasecmp(a->name, "ms-resource:", 12) ? a->name : "";
-    return path ? add_path(c, path, name, e) : err_nomem(e);
+    const char *arguments = a->arguments ? a->arguments
+                            : a->id      ? arguments_of_shortcut(d, count, a->id)
+                                         : NULL;
+    if (!path)
+        return err_nomem(e);
+    if (arguments && c->l->count[LOSS_ARGUMENTS])
+        c->l->count[LOSS_ARGUMENTS]--; /* counted with all; this one may be kept */
+    return add_path(c, path, name, arguments ? arguments : "", e);
 }
 
 static void count_detail(const struct package_detail *d, struct losses *l)
@@ -275,25 +330,31 @@ static void count_detail(const struct package_detail *d, struct losses *l)
 }
 
 int convert_programs_of_details(struct convert_programs *to, const struct pack_package *p,
-                                const struct pack_tree *tree, struct losses *l, struct err *e)
+                                const struct pack_tree *tree, enum pack_format format,
+                                struct losses *l, struct err *e)
 {
-    struct collecting c = { to, p, tree, l };
+    struct collecting c = { to, p, tree, format, l };
     size_t count;
     const struct package_detail *d = package_details(p->in->package, &count);
-    struct application a = { NULL, NULL };
+    struct application a = { NULL };
+    unsigned seen = 0;
     int rc = 0;
-    for (size_t i = 0; !rc && i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         count_detail(&d[i], l);
+    for (size_t i = 0; !rc && i < count; i++) {
         if (strcmp(d[i].list, "applications"))
             continue;
-        if (!strcmp(d[i].key, "executable"))
-            a.executable = d[i].value;
-        if (!strcmp(d[i].key, "display_name"))
-            a.name = d[i].value;
+        a.executable = value_of(&d[i], "executable", a.executable);
+        a.name = value_of(&d[i], "display_name", a.name);
+        a.id = value_of(&d[i], "id", a.id);
+        a.arguments = value_of(&d[i], "arguments", a.arguments);
         bool last = i + 1 == count || strcmp(d[i + 1].list, d[i].list) || d[i + 1].item != d[i].item;
         if (last) {
-            rc = add_application(&c, &a, e);
-            a = (struct application){ NULL, NULL };
+            if (seen++ < PROGRAMS_MAX) /* each takes time proportional to all that is said */
+                rc = add_application(&c, &a, d, count, e);
+            else
+                l->count[LOSS_PROGRAMS_OUTSIDE]++;
+            a = (struct application){ NULL };
         }
     }
     return rc;

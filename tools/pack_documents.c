@@ -24,6 +24,7 @@
 struct program {
     char *name;      /* of the application */
     char *filename;  /* path in the package with '\' */
+    const char *arguments; /* borrowed */
     char *osd_path, *icon_path;
     uint8_t *icon;
     size_t icon_len;
@@ -225,8 +226,10 @@ static int prepare(struct pack_documents *d, const struct pack_tree *tree, struc
         return err_nomem(e);
     replace_all(d->sysguard, '/', '\\');
     int rc = 0;
-    for (size_t i = 0; !rc && i < o->osd_count; i++)
+    for (size_t i = 0; !rc && i < o->osd_count; i++) {
+        d->programs[i].arguments = o->arguments ? o->arguments[i] : "";
         rc = add_program(d, tree, o->osds[i], e);
+    }
     if (!rc && o->manifest) {
         d->manifest_path = printf_new("%s%s_manifest.xml", d->directory, d->title);
         if (!d->manifest_path)
@@ -314,6 +317,7 @@ static int write_osd(const struct pack_documents *d, const struct sft_image *ima
         .version = version,
         .guid = p->guid,
         .codebase = { .href = href, .guid = guid, .filename = p->filename,
+                      .parameters = p->arguments,
                       .sysguardfile = d->sysguard, .size = package_bytes },
         .package_name = image->name,
         .title = p->name,

@@ -171,6 +171,7 @@ static int add_program(struct pack_manifest *m, const char *text, struct appx_ap
     a->executable = target_of(m, entry);
     a->id = m->m.schema == APPX_SCHEMA_APPV ? a->executable : keep(m, id);
     a->display_name = keep(m, name);
+    a->arguments = m->job->o.arguments ? m->job->o.arguments[number - 1] : "";
     return a->executable && a->id && a->display_name ? 0 : err_nomem(e);
 }
 
@@ -189,7 +190,7 @@ static int add_shortcuts(struct pack_manifest *m, struct err *e)
             return err_nomem(e);
         (void)snprintf(file, size, "[{Common Programs}]\\%s.lnk", a->display_name);
         s[i] = (struct appx_shortcut){ .file = file, .target = a->executable,
-                                       .application = a->id };
+                                       .arguments = a->arguments, .application = a->id };
     }
     m->m.shortcuts = s;
     m->m.shortcut_count = n;

@@ -49,6 +49,7 @@ struct pack_options {
     size_t flag_count;
     char **osds;              /* EXE or EXE=NAME; the array is owned */
     size_t osd_count;
+    char **arguments;         /* command line of each program, borrowed; NULL: none has one */
 };
 
 extern const struct cli_command pack_command;

@@ -217,16 +217,18 @@ static int find_programs(struct convert *c, struct err *e)
     struct pack_options *o = &c->job.o;
     int rc = 0;
     if (!is_sft(c)) {
-        rc = convert_programs_of_details(&c->programs, &c->origin, &c->job.tree, &c->losses, e);
+        rc = convert_programs_of_details(&c->programs, &c->origin, &c->job.tree, o->format,
+                                         &c->losses, e);
     } else {
         if (!c->osd_count)
             rc = convert_find_osds(c->in.location, c->in.package, &c->osds, &c->osd_count, e);
         if (!rc)
             rc = convert_programs_of_osds(&c->programs, c->osds, c->osd_count, &c->origin,
-                                          &c->job.tree, &c->losses, e);
+                                          &c->job.tree, o->format, &c->losses, e);
     }
-    /* Handed over, pack_options_clear() frees the array and convert_programs_clear() what is in it. */
+    /* Lent; clear() takes it back before pack_options_clear(). */
     o->osds = c->programs.texts;
+    o->arguments = c->programs.arguments;
     o->osd_count = c->programs.count;
     o->manifest = o->format == PACK_SFT && o->osd_count;
     return rc;
@@ -321,7 +323,7 @@ static int convert(struct convert *c, struct err *e)
 static void clear(struct convert *c)
 {
     convert_programs_clear(&c->programs);
-    c->job.o.osds = NULL; /* it was this */
+    c->job.o.osds = NULL;
     for (size_t i = 0; i < c->osd_count; i++)
         free(c->osds[i]);
     free(c->osds);
