@@ -65,19 +65,43 @@ static int add_extents(const struct appx_contents *c, struct package_builder *b,
     return rc;
 }
 
+/*
+ * Times by number in the order of the tree. An archive knows none of directories: they get that of the newest
+ * in them, and those with nothing in them that of the newest of all. In breadth-first order the children
+ * of a directory are a run behind it, and behind the children of those before.
+ */
+static void fill_times(const struct appx_contents *c, int64_t *times)
+{
+    uint32_t count = path_tree_count(c->tree), children = count;
+
+    for (uint32_t i = count; i-- > 0;) {
+        const struct path_node *n = path_tree_at(c->tree, i);
+        children -= n->child_count;
+        times[i] = n->is_dir ? INT64_MIN : zip_time(c->files->files[n->item].entry->dos_time);
+        for (uint32_t k = children; k < children + n->child_count; k++)
+            times[i] = times[k] > times[i] ? times[k] : times[i];
+    }
+    for (uint32_t i = count; i-- > 0;)
+        if (times[i] == INT64_MIN)
+            times[i] = times[0] == INT64_MIN ? 0 : times[0];
+}
+
 static int add_nodes(const struct appx_contents *c, struct package_builder *b, struct err *e)
 {
-    int rc = 0;
+    uint32_t count = path_tree_count(c->tree);
+    auto_free int64_t *times = malloc(count * sizeof *times);
+    int rc = times ? 0 : err_nomem(e);
 
-    for (uint32_t i = 0; i < path_tree_count(c->tree) && !rc; i++) {
+    if (times)
+        fill_times(c, times);
+    for (uint32_t i = 0; i < count && !rc; i++) {
         const struct path_node *n = path_tree_at(c->tree, i);
         struct node node = { .flags = NODE_DIR, .child_count = n->child_count };
         if (!n->is_dir) {
             const struct appx_file *f = &c->files->files[n->item];
-            int64_t time = zip_time(f->entry->dos_time);
-            node = (struct node){ .size = f->entry->size, .modified = time, .created = time,
-                                  .extent_count = f->block_count > 0 };
+            node = (struct node){ .size = f->entry->size, .extent_count = f->block_count > 0 };
         }
+        node.modified = node.created = times[i];
         rc = package_builder_add_node(b, &node, n->name, n->name_len,
                                       n->short_name ? n->short_name : "", n->short_len, NULL, e);
     }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A mounted package is the packed directory: content, attributes, identities, names by any spelling.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 need_fuse
 requires python3

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A package on a web server: only what is read crosses the network; what happens when it goes away.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 need_fuse
 requires python3 nginx

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Many readers at once, readers killed, the daemon terminated under load: nothing hangs, who
 # survives gets the right bytes, and the mount point can be used again. ROUNDS=N makes more of it.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 need_fuse
 requires python3 nginx tar timeout
 
-rounds=${ROUNDS:-3}
+rounds=3
+is_appv && rounds=1
+rounds=${ROUNDS:-$rounds}
 limit=60 # seconds after which something is taken to hang
 
 src=$T/src

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Mounts of a package that is in several places, which come and go; and mounts without any.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/two-servers.sh"
 need_fuse

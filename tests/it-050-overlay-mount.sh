@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Changing files on a mount with an overlay, as root and as an ordinary user: what programs do, other
 # spellings of names, what it costs, what stays after unmounting, what happens when the disk is full.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 private_mounts "$0" "$@"
 need_fuse

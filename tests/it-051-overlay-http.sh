@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Changing files of a package that lies on a web server: what is fetched for it, and what becomes of
 # a write that waits for a server that does not answer.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 need_fuse
 requires python3 nginx

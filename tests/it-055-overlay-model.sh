@@ -4,6 +4,7 @@
 # same tree afterwards, also after remounts; with exact and with case-insensitive names, from a file
 # and from a web server, as root and as an ordinary user. SEED=N repeats one, LENGTH=N makes it
 # N times as long; SFTFS_VALGRIND=yes runs the daemon under valgrind, for a short time.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 private_mounts "$0" "$@"
 need_fuse

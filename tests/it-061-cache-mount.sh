@@ -3,6 +3,7 @@
 # Mounts and sft cache on the same disk cache: what a mount fetched is listed, checked and not taken
 # from under it; what was loaded or imported is read without a server; an upgrade takes over what is
 # the same; a daemon that is killed leaves nothing wrong.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 need_fuse
 requires python3 nginx cmp

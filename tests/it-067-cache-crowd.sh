@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Many readers of what is in the disk cache, with little memory and one decoder: they wait for each
 # other's buffers, and all of them get their bytes, with the server gone.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 need_root
 need_fuse

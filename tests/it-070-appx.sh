@@ -72,6 +72,9 @@ appx "$T/p.appv" --appv --short 'Try It=TRYIT~1,numbers.txt=NUM~1.TXT' \
 mount_package "$T/p.appv" "$m"
 same "App-V"
 [ -d "$m/empty/deep" ] || die "a directory without files is missing"
+for dir in . VFS empty/deep; do # of which the archive has no times
+    expect_equal "$(stat -c %Y "$m/$dir")" 1735732800 "time of $dir"
+done
 cmp "$m/VFS/ProgramFilesX64/TRYIT~1/num~1.txt" \
     "$src/VFS/ProgramFilesX64/Try It/numbers.txt" || die "short names"
 unmount "$m"

@@ -414,8 +414,9 @@ is_appv() {
 }
 
 # pack_appv DIR OUT [OPTIONS...]: what sft pack has for SFT alone is left out of the options, and the next
-# version of a package is one with the same GUID.
+# version of a package is one with the same GUID. DIR's times become such as an archive can hold.
 pack_appv() {
+    python3 "$SFTFS_SRC/tests/tree.py" settle "$1" || return
     pa_count=$#
     set -- "$@" --format=appv --level=1
     while [ "$pa_count" -gt 0 ]; do

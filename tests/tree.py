@@ -6,6 +6,8 @@
     tree.py identities MOUNT              "inode path" of everything, after checking that inode
                                           numbers are unique and those of readdir are those of stat
     tree.py variants MOUNT SEED           looks everything up by other spellings
+    tree.py settle DIR                    gives everything times that a ZIP archive can hold: even
+                                          seconds since 1980; directories those of the newest in them
 
 Exit status 1 and one line for each difference if something is wrong.
 """
@@ -115,6 +117,24 @@ def make(top, seed, nodes):
           (len(dirs), len(earlier), sum(len(c) for c in earlier)))
 
 
+def settle(top):
+    def visit(path):
+        """The time that PATH gets; None for a directory without files."""
+        if os.path.isdir(path) and not os.path.islink(path):
+            times = [visit(path + b'/' + name) for name in os.listdir(path)]
+            dirs.append((path, max((t for t in times if t is not None), default=None)))
+            return dirs[-1][1]
+        seconds = min(max(os.lstat(path).st_mtime_ns // 10**9, 315532800), 4354819198) // 2 * 2
+        os.utime(path, ns=(seconds * 10**9,) * 2, follow_symlinks=False)
+        return seconds
+    dirs = []
+    newest = visit(top)
+    for path, seconds in dirs:
+        seconds = newest if seconds is None else seconds
+        if seconds is not None:
+            os.utime(path, ns=(seconds * 10**9,) * 2)
+
+
 def walk(top):
     """Yields relative paths of everything below TOP, and '' for itself."""
     todo = ['']
@@ -221,6 +241,9 @@ def main(argv):
     command, args = argv[1], argv[2:]
     if command == 'make':
         make(args[0], int(args[1]), int(args[2]) if len(args) > 2 else 300)
+        return 0
+    if command == 'settle':
+        settle(os.path.abspath(args[0]).encode())
         return 0
     if command == 'compare':
         bad = compare(args[0], args[1], int(args[2], 8) if len(args) > 2 else 0o022)
