@@ -4,7 +4,7 @@
 # network that fails at random, while daemons and readers are killed: tests/soak/soak.py, which says
 # what a failure is.
 #
-#   SFTFS_SOAK_SECONDS=N  how long (60; rounds once begun are finished, so it is about 90). Deadline
+#   SFTFS_SOAK_SECONDS=N  how long (40; rounds once begun are finished, so it is about 70). Deadline
 #                         and faults are ten times shorter than with the usual options, so 360 stand
 #                         for an hour. The waits between attempts (250 ms to 8 s) are not
 #                         shortened, so that fewer of them fit into a deadline than usual.
@@ -15,7 +15,7 @@ need_fuse
 requires nginx python3
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY no_proxy NO_PROXY
 
-seconds=${SFTFS_SOAK_SECONDS:-60}
+seconds=${SFTFS_SOAK_SECONDS:-40}
 SEED=${SEED:-$(date +%s)}
 export SEED
 # AddressSanitizer keeps what was freed for a while, which is no growth of ours.

@@ -5,7 +5,7 @@
 # Installs what the tests need (Debian packages; with sudo if you are not root), builds with gcc,
 # with clang and with sanitizers in a temporary directory, runs `make check` and `make distcheck`,
 # each fuzz target for some seconds, the integration scripts tests/it-*.sh and
-# examples/quickstart.sh. The checkout is not touched. Takes about twenty minutes on two processors.
+# examples/quickstart.sh. The checkout is not touched. Takes about 35 minutes on two processors.
 #
 # With NAMEs, only the integration scripts whose names contain one of them are run (after a gcc
 # build). The last line is "N passed, N failed", with ", N skipped" behind it if something was
@@ -326,7 +326,7 @@ main() {
                 target=$(basename "$target" .c)
                 target=${target#fuzz-}
                 run_step "fuzz $target" 120 sh "$work/src/tests/fuzz/fuzz-for.sh" \
-                    "$work/fuzzing" "$target" 8 || :
+                    "$work/fuzzing" "$target" 6 || :
             done
         fi
         run_step distcheck 1200 make -C "$work/gcc" -j"$jobs" distcheck || :
