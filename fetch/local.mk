@@ -7,6 +7,8 @@ libsftfetch_a_CFLAGS = $(AM_CFLAGS)
 libsftfetch_a_SOURCES = \
 	fetch/ahead.c \
 	fetch/ahead.h \
+	fetch/archive_check.c \
+	fetch/archive_check.h \
 	fetch/batch.c \
 	fetch/batch.h \
 	fetch/budget.c \
@@ -83,8 +85,6 @@ libsftfetch_a_SOURCES = \
 	fetch/scheduler.h \
 	fetch/sigv4.c \
 	fetch/sigv4.h \
-	fetch/signature.c \
-	fetch/signature.h \
 	fetch/source.c \
 	fetch/source.h \
 	fetch/source_file.c \

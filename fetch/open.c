@@ -107,7 +107,7 @@ int package_open_kept(const char *location, const struct source_options *o, stru
     beside = place_beside(location, name);
     if (!beside)
         return err_nomem(e);
-    log_info("open", "the bundle leads to a package beside it; file=\"%s\"", name);
+    log_debug("open", "the bundle leads to a package beside it; file=\"%s\"", name);
     if (kept)
         container_input_clear(kept);
     return open_one(beside, o, kept, NULL, source, package, e);

@@ -39,6 +39,8 @@ libsft_a_SOURCES = \
 	src/appx_parts.h \
 	src/appx_read.c \
 	src/appx_read.h \
+	src/appx_rules.c \
+	src/appx_rules.h \
 	src/appx_signature.c \
 	src/appx_signature.h \
 	src/appx_timestamp.c \

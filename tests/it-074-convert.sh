@@ -29,6 +29,7 @@ PY
 # Times that a ZIP archive holds, but for one; and a file that cannot be written.
 find "$src" -exec touch -d '2024-05-01 12:34:56 UTC' {} +
 touch -d '2024-05-01 12:34:57.5 UTC' "$src/many/file number 7.txt"
+find "$src" -type d -exec touch -d '2024-05-02 12:34:56 UTC' {} + # not what an archive makes of them
 chmod a-w "$src/VFS/CSIDL_PROGRAM_FILES/Try It/settings.ini"
 guid=01234567-89AB-CDEF-0123-456789ABCDEF
 program='VFS/CSIDL_PROGRAM_FILES/Try It/Program with a long name.exe'
@@ -189,10 +190,10 @@ done
 find "$T/own" -exec touch -d '2024-05-01 12:34:56 UTC' {} +
 pack "$T/own" "$T/own.sft"
 expect_status 0 sft convert --json "$T/own.sft" -o "$T/own.msix" --publisher CN=Sample
-lost own_names=3 short_names=4 directory_times=1 package_guid=1
+lost own_names=3 short_names=4 package_guid=1
 expect_status 0 sft verify --no-signature "$T/own.msix"
 expect_status 0 sft convert --json "$T/own.sft" -o "$T/own.appv"
-lost directory_times=1
+lost
 expect_status 0 sft extract "$T/own.appv" -C "$T/out.own"
 diff -r "$T/own" "$T/out.own" || die "files with the container's names"
 

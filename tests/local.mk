@@ -95,6 +95,7 @@ unit_tests = \
 	tests/test-appx-bundle \
 	tests/test-appx-digester \
 	tests/test-appx-manifest \
+	tests/test-appx-rules \
 	tests/test-appx-samples \
 	tests/test-appx-write \
 	tests/test-appx-signature \
@@ -631,6 +632,10 @@ tests_test_appx_signature_SOURCES = tests/test-appx-signature.c tests/signature_
 tests_test_x500_name_CPPFLAGS = $(unit_cppflags)
 tests_test_x500_name_LDADD = $(unit_ldadd)
 tests_test_x500_name_SOURCES = tests/test-x500-name.c tests/unit.h
+
+tests_test_appx_rules_CPPFLAGS = $(unit_cppflags)
+tests_test_appx_rules_LDADD = $(unit_ldadd)
+tests_test_appx_rules_SOURCES = tests/test-appx-rules.c tests/unit.h tests/zip_fixture.h
 
 tests_test_appx_samples_CPPFLAGS = $(unit_cppflags)
 tests_test_appx_samples_LDADD = $(unit_ldadd)

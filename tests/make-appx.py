@@ -72,12 +72,14 @@ class Writer:
         self.out, self.o, self.central, self.count = out, o, [], 0
         out.write(b'M' * o.prefix)
         self.files = []  # of the block map
+        self.names = []  # as they are in the archive
 
     def tell(self):
         return self.out.tell() - self.o.prefix
 
     def add(self, path, data, store=False, mapped=True):
         o, local, name = self.o, self.tell(), encode(path)
+        self.names.append(name)
         if store:
             blocks, end = [data[i:i + BLOCK] for i in range(0, len(data), BLOCK)], b''
         else:
@@ -104,6 +106,7 @@ class Writer:
     def add_hole(self, path, size):
         """A stored file of zeros; its descriptor and its entry have 64-bit numbers."""
         local, name = self.tell(), encode(path)
+        self.names.append(name)
         self.out.write(struct.pack('<IHHHIIIIHH', 0x04034b50, 45, 8, 0, TIME, 0, 0, 0, len(name), 0) + name)
         self.out.seek(size, os.SEEK_CUR)
         crc = 0  # nobody checks it: blocks have hashes
@@ -220,6 +223,14 @@ def stream_map(o):
     return (text + '</FeatureBlock></StreamMap>').encode()
 
 
+def content_types(w):
+    text = ('<?xml version="1.0" encoding="UTF-8"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/'
+            'content-types">')
+    for name in w.names:
+        text += '<Override PartName="/%s" ContentType="application/octet-stream"/>' % name.decode()
+    return (text + '</Types>').encode()
+
+
 def bundle(out, packages, flat):
     o = argparse.Namespace(zip32=True, extra=0, prefix=0, comment=0, short_descriptors=False,
                            hash='sha256', utf16=False, utf16_bom=False, wrong=None, no_sizes=False,
@@ -243,6 +254,7 @@ def bundle(out, packages, flat):
                 w.add(name, data, store=True, mapped=False)
         w.add('AppxMetadata/AppxBundleManifest.xml', (text + '</Packages></Bundle>').encode())
         w.add('AppxBlockMap.xml', w.block_map(), mapped=False)
+        w.add('[Content_Types].xml', content_types(w), mapped=False)
         w.end()
 
 
@@ -288,9 +300,7 @@ def main():
             w.add('StreamMap.xml', stream_map(o))
         w.add('AppxManifest.xml', manifest(o))
         w.add('AppxBlockMap.xml', w.block_map(), mapped=False)
-        w.add('[Content_Types].xml', b'<?xml version="1.0" encoding="UTF-8"?><Types xmlns="http://'
-              b'schemas.openxmlformats.org/package/2006/content-types"><Default Extension="*" '
-              b'ContentType="application/octet-stream"/></Types>', mapped=False)
+        w.add('[Content_Types].xml', content_types(w), mapped=False)
         w.end()
 
 

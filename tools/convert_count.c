@@ -27,26 +27,44 @@ const char *convert_detail(const struct package *p, const char *key)
 
 /* --- nodes ------------------------------------------------------------------------------------ */
 
-static bool is_rounded(int64_t modified)
+static int64_t rounded(int64_t modified)
 {
-    return zip_time(zip_time_of(filetime_to_timespec(modified).tv_sec)) != modified;
+    return zip_time(zip_time_of(filetime_to_timespec(modified).tv_sec));
 }
 
-static void count_times(const struct node *n, enum pack_format to, uint64_t *lost)
+/* The times that nodes have in an archive: directories that of the newest file in them, or if there is none
+ * of all (src/appx_build.c). By number; -ENOMEM is NULL. */
+static int64_t *archive_times(const struct package *p)
 {
-    lost[LOSS_CREATION_TIMES] += n->created && n->created != n->modified;
-    if (to == PACK_SFT || !n->modified)
-        return;
-    if (sft_is_dir(n))
-        lost[LOSS_DIRECTORY_TIMES]++;
-    else
-        lost[LOSS_TIMES_ROUNDED] += is_rounded(n->modified);
+    uint32_t count = package_info(p)->node_count;
+    int64_t *times = calloc(count, sizeof *times);
+
+    for (uint32_t i = count; times && i-- > 0;) { /* what is in a directory stands behind it */
+        const struct node *n = package_node(p, i);
+        if (!sft_is_dir(n))
+            times[i] = rounded(n->modified);
+        if (i && times[i] > times[n->parent])
+            times[n->parent] = times[i];
+    }
+    for (uint32_t i = 0; times && i < count; i++)
+        if (!times[i])
+            times[i] = times[NODE_ROOT];
+    return times;
 }
 
-static void count_node(const struct package *p, uint32_t index, enum pack_format to, uint64_t *lost)
+static void count_times(const struct node *n, int64_t in_archive, uint64_t *lost)
+{
+    if (n->modified && n->modified != in_archive)
+        lost[sft_is_dir(n) ? LOSS_DIRECTORY_TIMES : LOSS_TIMES_ROUNDED]++;
+}
+
+static void count_node(const struct package *p, uint32_t index, enum pack_format to, const int64_t *times,
+                       uint64_t *lost)
 {
     const struct node *n = package_node(p, index);
-    count_times(n, to, lost);
+    lost[LOSS_CREATION_TIMES] += n->created && n->created != n->modified;
+    if (to != PACK_SFT)
+        count_times(n, times[index], lost);
     lost[LOSS_SECURITY] += n->sd != 0;
     lost[LOSS_FILE_IDS] += (n->flags & NODE_FILE_ID) != 0;
     if (to == PACK_SFT)
@@ -99,15 +117,18 @@ static uint64_t count_own_names(const struct pack_package *p)
     return n;
 }
 
-void convert_count(const struct pack_package *p, enum pack_format to, struct losses *l)
+int convert_count(const struct pack_package *p, enum pack_format to, struct losses *l, struct err *e)
 {
     const struct package *package = p->in->package;
     const struct package_info *info = package_info(package);
     bool from_sft = !strcmp(info->format, "sft");
     const char *version = convert_detail(package, "package_version");
+    auto_free int64_t *times = archive_times(package);
+    if (!times)
+        return err_nomem(e);
     for (uint32_t i = 1; i < info->node_count; i++)
         if (p->entries[i] != PACK_NO_RANK)
-            count_node(package, i, to, l->count);
+            count_node(package, i, to, times, l->count);
     if (from_sft || to == PACK_SFT)
         l->count[LOSS_CSIDL] = count_vfs(p, to);
     if (from_sft && info->version_count > 1)
@@ -124,6 +145,7 @@ void convert_count(const struct pack_package *p, enum pack_format to, struct los
     }
     l->count[LOSS_BUNDLE] = convert_detail(package, "in_bundle") != NULL;
     l->count[LOSS_SIGNATURE] = convert_detail(package, "has_signature") != NULL;
+    return 0;
 }
 
 /* --- the container ---------------------------------------------------------------------------- */

@@ -11,7 +11,8 @@
 #include "tools/pack_package.h"
 
 /* Into L, for the conversion of P to format TO. */
-void convert_count(const struct pack_package *p, enum pack_format to, struct losses *l);
+int convert_count(const struct pack_package *p, enum pack_format to, struct losses *l, struct err *e)
+    must_check;
 
 /* What lies in the container at LOCATION beside the payload and what every container has. */
 int convert_count_container(const char *location, const struct source_options *o, struct losses *l,

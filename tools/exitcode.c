@@ -37,6 +37,8 @@ static const struct exitcode_row rows[] = {
     { EXITCODE_UNTRUSTED, "The package is as it was signed, but its signer is not trusted or not the "
                           "publisher that the manifest names." },
     { EXITCODE_UNSIGNED, "The package is not signed, although its kind can be." },
+    { EXITCODE_RULES, "The files of the package are right, but it breaks rules of its format, so that "
+                      "Windows may refuse it." },
     { EXITCODE_INTERRUPTED, "Interrupted." },
 };
 

@@ -310,8 +310,8 @@ static int convert(struct convert *c, struct err *e)
     if (rc)
         return rc;
     set_known(c);
-    convert_count(&c->origin, job->o.format, &c->losses);
-    if (!is_sft(c))
+    rc = convert_count(&c->origin, job->o.format, &c->losses, e);
+    if (!rc && !is_sft(c))
         rc = convert_count_container(c->in.location, &c->in.connection, &c->losses, e);
     if (!rc)
         rc = set_root(c, &root, e);

@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-#include "fetch/signature.h"
+#include "fetch/archive_check.h"
 #include "tools/interrupt.h"
 #include "tools/json.h"
 #include "tools/progress.h"
@@ -42,9 +42,11 @@ static const struct cli_command command = {
     .synopsis = synopsis,
     .summary = "Checks every structure and every block of a package.",
     .description = "Prints each block that is bad with the files that have bytes in it, and exits "
-                   "with 5 if anything is wrong. Of packages that can be signed (AppX, MSIX, App-V 5 "
-                   "and bundles) the signature is checked, too: exit status 12 if the package is not "
-                   "what was signed, 13 if the signer is not to be trusted, 14 if there is none.",
+                   "with 5 if anything is wrong. Of AppX, MSIX, App-V 5 and bundles the archive is "
+                   "checked, too (exit status 15 if it breaks rules of the format), and the signature: 12 "
+                   "if the package is not what was signed, 13 if the signer is not to be trusted, 14 if "
+                   "there is none. Of several of these the exit status is the first in the order 5, 12, "
+                   "15, 13, 14.",
     .groups = groups,
 };
 
@@ -57,7 +59,7 @@ struct verify_run {
     uint32_t id_nodes[2];
     const char *ca_file;
     bool no_signature;
-    struct signature_report signature;
+    struct archive_report archive;
 };
 
 static int step(void *arg, uint64_t stored_bytes, struct err *e)
@@ -78,7 +80,7 @@ static uint32_t block_count(const struct sft_input *in, uint64_t *bytes)
     return in->differential ? in->dsft.block_count : info->block_count;
 }
 
-static int signature_step(void *arg, uint64_t bytes, struct err *e)
+static int archive_step(void *arg, uint64_t bytes, struct err *e)
 {
     struct verify_run *v = arg;
 
@@ -86,7 +88,7 @@ static int signature_step(void *arg, uint64_t bytes, struct err *e)
     return interrupt_check(&v->interrupt, e);
 }
 
-static void print_signature(const struct signature_report *r)
+static void print_signature(const struct archive_report *r)
 {
     const struct appx_signature *s = r->signature;
 
@@ -108,7 +110,7 @@ static void print_signature(const struct signature_report *r)
     (void)printf("\n  certificate: %s to %s\n", s->not_before, s->not_after);
 }
 
-static void print_signature_json(struct json *j, const struct signature_report *r)
+static void print_signature_json(struct json *j, const struct archive_report *r)
 {
     const struct appx_signature *s = r->signature;
 
@@ -136,6 +138,41 @@ static enum exitcode signature_status(enum signature_verdict verdict)
     }
 }
 
+static void print_rules(const struct appx_findings *f)
+{
+    for (uint64_t i = 0; i < f->count && i < APPX_FINDINGS_MAX; i++) {
+        (void)fputs("rule broken: ", stdout);
+        text_put(stdout, f->text[i]);
+        (void)putchar('\n');
+    }
+    if (f->count > APPX_FINDINGS_MAX)
+        (void)printf("rules broken: %" PRIu64 " more\n", f->count - APPX_FINDINGS_MAX);
+}
+
+static void print_rules_json(struct json *j, const struct archive_report *r)
+{
+    json_object(j, "rules");
+    json_bool(j, "checked", r->is_archive);
+    json_uint(j, "broken", r->rules.count);
+    json_array(j, "findings");
+    for (uint64_t i = 0; i < r->rules.count && i < APPX_FINDINGS_MAX; i++)
+        json_string(j, NULL, r->rules.text[i]);
+    json_close_array(j);
+    json_close_object(j);
+}
+
+/* The worst of what was found. */
+static enum exitcode verdict(const struct verify_run *v)
+{
+    enum exitcode signature = signature_status(v->archive.verdict);
+
+    if (v->result.bad_count || v->duplicate_id)
+        return EXITCODE_DAMAGED;
+    if (signature == EXITCODE_TAMPERED || !v->archive.rules.count)
+        return signature;
+    return EXITCODE_RULES;
+}
+
 static void print_text(const struct verify_run *v)
 {
     const struct package *p = v->in->package;
@@ -161,7 +198,8 @@ static void print_text(const struct verify_run *v)
                      v->result.files_affected);
     else
         (void)puts(v->duplicate_id ? ": damaged" : ": all good");
-    print_signature(&v->signature);
+    print_rules(&v->archive.rules);
+    print_signature(&v->archive);
 }
 
 static void print_json(const struct verify_run *v)
@@ -175,8 +213,7 @@ static void print_json(const struct verify_run *v)
     json_object(&j, NULL);
     json_string(&j, "source", source_name(v->in->source));
     json_bool(&j, "differential", v->in->differential);
-    json_bool(&j, "ok", !v->result.bad_count && !v->duplicate_id &&
-                            signature_status(v->signature.verdict) == EXITCODE_OK);
+    json_bool(&j, "ok", verdict(v) == EXITCODE_OK);
     json_uint(&j, "blocks", blocks);
     json_uint(&j, "stored_bytes", bytes);
     json_uint(&j, "files", info->file_count);
@@ -189,7 +226,8 @@ static void print_json(const struct verify_run *v)
     for (size_t i = 0; v->duplicate_id && i < 2; i++)
         verify_json_path(&j, p, v->id_nodes[i]);
     json_close_array(&j);
-    print_signature_json(&j, &v->signature);
+    print_rules_json(&j, &v->archive);
+    print_signature_json(&j, &v->archive);
     json_close_object(&j);
     json_end(&j); /* report_finish() looks */
 }
@@ -210,6 +248,8 @@ static struct verify_part part_of(const struct sft_input *in)
 static enum exitcode verify(struct verify_run *v, unsigned threads)
 {
     const struct verify_part part = part_of(v->in);
+    const struct archive_check_options check = { .ca_file = v->ca_file, .no_signature = v->no_signature,
+                                                   .step = archive_step, .arg = v };
     struct err e = { 0 };
     uint64_t bytes;
     int rc;
@@ -220,10 +260,10 @@ static enum exitcode verify(struct verify_run *v, unsigned threads)
     progress_clear(&v->progress);
     if (!rc)
         rc = verify_file_ids(v->in->package, &v->duplicate_id, v->id_nodes, &e);
-    v->progress = progress_begin("read for the signature", source_size(v->in->source),
+    v->progress = progress_begin("of the archive checked", source_size(v->in->source),
                                  sft_progress(v->in));
-    if (!rc && !v->no_signature)
-        rc = signature_check(v->in->source, v->ca_file, signature_step, v, &v->signature, &e);
+    if (!rc)
+        rc = archive_check(v->in->source, &check, &v->archive, &e);
     progress_clear(&v->progress);
     if (rc)
         return report_error(&v->in->report, v->in->location, &e);
@@ -231,8 +271,7 @@ static enum exitcode verify(struct verify_run *v, unsigned threads)
         print_json(v);
     else
         print_text(v);
-    return v->result.bad_count || v->duplicate_id ? EXITCODE_DAMAGED
-                                                  : signature_status(v->signature.verdict);
+    return verdict(v);
 }
 
 static int run(int argc, char **argv)
@@ -267,7 +306,7 @@ static int run(int argc, char **argv)
     status = sft_open_either(&in, cli.operands[0]);
     if (status == EXITCODE_OK)
         status = verify(&v, (unsigned)threads);
-    signature_clear(&v.signature);
+    archive_report_clear(&v.archive);
     verify_result_free(&v.result);
     sft_close(&in);
     interrupt_end(&v.interrupt);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether a package is what was signed. See signature.h. */
+/* Whether a package is as it should be, and what was signed. See archive_check.h. */
 #include "config.h"
 
-#include "fetch/signature.h"
+#include "fetch/archive_check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,14 +30,21 @@ struct checking {
     struct container_input in;
     struct zip_directory directory;
     struct appx_parts parts;
-    signature_step_fn step;
-    void *arg;
+    struct blockmap *map; /* NULL if there is none that can be read */
+    struct appx_rules *rules;
+    struct appx_layout layout;
+    struct appx_digester *digester; /* NULL when there is nothing to compare digests with */
+    const struct archive_check_options *options;
     uint64_t done;
-    struct signature_report *report;
+    struct archive_report *report;
 };
 
 static void checking_clear(struct checking *c)
 {
+    appx_digester_free(c->digester);
+    appx_layout_clear(&c->layout);
+    appx_rules_free(c->rules);
+    blockmap_free(c->map);
     container_input_clear(&c->in);
     zip_directory_free(&c->directory);
 }
@@ -76,7 +83,7 @@ static int read_documents(struct checking *c, struct err *e)
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-static void blame(struct signature_report *r, enum signature_verdict verdict, const char *why)
+static void blame(struct archive_report *r, enum signature_verdict verdict, const char *why)
 {
     r->verdict = verdict;
     (void)snprintf(r->why, sizeof r->why, "%s", why);
@@ -140,7 +147,7 @@ static int digest_documents(struct checking *c, struct appx_digester *d, struct 
 }
 
 /* Everything before the directory, which is known already. */
-static int digest_bytes(struct checking *c, struct appx_digester *d, struct err *e)
+static int read_bytes(struct checking *c, struct err *e)
 {
     auto_free uint8_t *buf = malloc(STEP_BYTES);
 
@@ -149,36 +156,34 @@ static int digest_bytes(struct checking *c, struct appx_digester *d, struct err 
     while (c->done < c->directory.offset) {
         size_t n = (size_t)min_u64(c->directory.offset - c->done, STEP_BYTES);
         int rc = source_read_sync(c->source, c->done, buf, n, e);
-        if (!rc)
-            rc = appx_digester_feed(d, buf, n, e);
+        if (!rc && c->digester)
+            rc = appx_digester_feed(c->digester, buf, n, e);
         c->done += n;
-        if (!rc && c->step)
-            rc = c->step(c->arg, c->done, e);
+        if (!rc && c->options->step)
+            rc = c->options->step(c->options->arg, c->done, e);
         if (rc)
             return rc;
+        appx_rules_feed(c->rules, buf, n);
     }
     return 0;
 }
 
-static int compare_parts(struct checking *c, struct err *e)
+static int begin_digests(struct checking *c, struct err *e)
 {
-    struct appx_layout layout = { .size = 0 };
-    struct appx_digester *d = NULL;
-    struct appx_digests have;
-    int rc = appx_layout_find(&c->in, &c->directory, c->parts.entries[APPX_SIGNATURE_FILE], &layout, e);
+    int rc = appx_layout_find(&c->in, &c->directory, c->parts.entries[APPX_SIGNATURE_FILE], &c->layout, e);
 
     if (!rc)
-        rc = appx_digester_new(&layout, c->report->signature->signed_parts.digest, &d, e);
-    if (!rc)
-        rc = digest_documents(c, d, e);
-    if (!rc)
-        rc = digest_bytes(c, d, e);
-    if (!rc)
-        rc = appx_digester_finish(d, &have, e);
+        rc = appx_digester_new(&c->layout, c->report->signature->signed_parts.digest, &c->digester, e);
+    return rc ? rc : digest_documents(c, c->digester, e);
+}
+
+static int compare_parts(struct checking *c, struct err *e)
+{
+    struct appx_digests have;
+    int rc = appx_digester_finish(c->digester, &have, e);
+
     if (!rc)
         compare(c, &have);
-    appx_digester_free(d);
-    appx_layout_clear(&layout);
     return rc;
 }
 
@@ -211,7 +216,8 @@ static int check_publisher(struct checking *c, struct err *e)
     return rc;
 }
 
-static int check(struct checking *c, const char *ca_file, struct err *e)
+/* Who signed, and what; that the package is that comes later. */
+static int check_signature(struct checking *c, struct err *e)
 {
     static const enum signature_verdict verdicts[] = {
         [APPX_VERDICT_BAD] = SIGNATURE_TAMPERED,
@@ -219,8 +225,8 @@ static int check(struct checking *c, const char *ca_file, struct err *e)
         [APPX_VERDICT_UNCHECKED] = SIGNATURE_UNCHECKED,
         [APPX_VERDICT_GOOD] = SIGNATURE_GOOD,
     };
-    const struct appx_trust trust = { .ca_file = ca_file };
-    struct signature_report *r = c->report;
+    const struct appx_trust trust = { .ca_file = c->options->ca_file };
+    struct archive_report *r = c->report;
     auto_free uint8_t *bytes = NULL;
     struct appx_verification v;
     size_t len;
@@ -235,31 +241,57 @@ static int check(struct checking *c, const char *ca_file, struct err *e)
     blame(r, verdicts[v.verdict], v.why);
     if (v.verdict == APPX_VERDICT_GOOD || v.verdict == APPX_VERDICT_UNCHECKED)
         rc = check_publisher(c, e);
-    return rc || v.verdict == APPX_VERDICT_BAD ? rc : compare_parts(c, e);
+    return rc || v.verdict == APPX_VERDICT_BAD ? rc : begin_digests(c, e);
 }
 
-int signature_check(struct source *s, const char *ca_file, signature_step_fn step, void *arg,
-                    struct signature_report *out, struct err *e)
+static int begin_rules(struct checking *c, struct err *e)
 {
-    struct checking c = { .source = s, .in.size = source_size(s), .step = step, .arg = arg,
-                          .report = out };
+    auto_free uint8_t *map = NULL, *types = NULL;
+    size_t map_len, types_len;
+    int rc = appx_part_read(&c->in, &c->parts, APPX_BLOCK_MAP, &map, &map_len, e);
+
+    if (!rc && map && blockmap_read(map, map_len, &c->map, NULL))
+        c->map = NULL; /* who opened the package has said it */
+    if (!rc)
+        rc = appx_part_read(&c->in, &c->parts, APPX_CONTENT_TYPES, &types, &types_len, e);
+    if (!rc)
+        rc = appx_rules_new(&c->directory, c->map, &c->report->rules, &c->rules, e);
+    return rc ? rc : appx_rules_types(c->rules, types, types_len, e);
+}
+
+static int check(struct checking *c, struct err *e)
+{
+    bool has_signature = c->parts.entries[APPX_SIGNATURE_FILE];
+    int rc = begin_rules(c, e);
+
+    c->report->verdict = has_signature || c->options->no_signature ? SIGNATURE_NONE : SIGNATURE_UNSIGNED;
+    if (!rc && has_signature && !c->options->no_signature)
+        rc = check_signature(c, e);
+    if (!rc)
+        rc = read_bytes(c, e);
+    return rc || !c->digester ? rc : compare_parts(c, e);
+}
+
+int archive_check(struct source *s, const struct archive_check_options *o, struct archive_report *out,
+                  struct err *e)
+{
+    struct checking c = { .source = s, .in.size = source_size(s), .options = o, .report = out };
     struct err own;
 
-    *out = (struct signature_report){ .verdict = SIGNATURE_NONE };
+    *out = (struct archive_report){ .verdict = SIGNATURE_NONE };
     int rc = read_documents(&c, &own);
+    out->is_archive = !rc;
     if (rc && own.kind == ERR_NOT_A_PACKAGE) /* no archive: an SFT, say */
         rc = 0;
-    else if (!rc && !c.parts.entries[APPX_SIGNATURE_FILE])
-        out->verdict = SIGNATURE_UNSIGNED;
     else if (!rc)
-        rc = check(&c, ca_file, &own);
+        rc = check(&c, &own);
     checking_clear(&c);
     if (rc && e)
         *e = own;
     return rc;
 }
 
-void signature_clear(struct signature_report *r)
+void archive_report_clear(struct archive_report *r)
 {
     appx_signature_free(r->signature);
     r->signature = NULL;
