@@ -282,8 +282,11 @@ for arch in x86 arm64; do
 done
 src=$src_before
 expect_status 14 sft verify "$T/www/all.msixbundle"
-timeout 20 sftfs "$T/www/all.msixbundle" "$m" -o arch=mips 2>"$T/err" && die "a bundle for mips"
-expect_text "$T/err" 'x64, x86, arm64'
+expect_status 3 sftfs "$T/www/all.msixbundle" "$m" -o arch=arm
+expect_text "$T/err" 'no application for arm; it has: x64, x86, arm64'
+expect_status 2 sftfs "$T/www/all.msixbundle" "$m" -o arch=mips
+expect_status 2 sft ls --arch=mips "$T/www/all.msixbundle"
+expect_text "$T/err" "not 'mips'"
 for arch in x64 x86; do # each a version of its own in the disk cache, which knows which is which
     expect_status 0 sft cache load --cache-dir "$T/cache4" --arch=$arch "$URL/all.msixbundle"
 done

@@ -58,6 +58,7 @@ static void connection_options_that_make_no_sense_are_refused(void)
         { "io_timeout", "" },    { "connect_timeout", "-1" }, { "max_connections", "0" },
         { "low_speed", "0" },    { "low_speed", "10:0" },     { "low_speed", "10:" },
         { "low_speed", ":5" },   { "low_speed", "1:2:3" },    { "low_speed", "" },
+        { "arch", "mips" },      { "arch", "" },
     };
     struct source_options o = { 0 };
     struct err e;

@@ -5,6 +5,7 @@
 #include "tools/connection.h"
 
 #include <string.h>
+#include <strings.h>
 
 const struct cli_option connection_options[] = {
 #define X(id, name, sub, arg, help) { name, 0, arg, help, CONNECTION_##id },
@@ -41,6 +42,19 @@ static int set_auth(struct source_options *o, const char *arg, struct err *e)
         }
     return err_set(e, ERR_INVALID, "auth must be basic, digest, ntlm, negotiate or any, not '%s'",
                    arg);
+}
+
+/* A bundle with a neutral package answers to every name, so what is mistyped must be found here. */
+static int set_arch(struct source_options *o, const char *arg, struct err *e)
+{
+    static const char *const known[] = { "x64", "x86", "arm64", "arm", "neutral" };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (!strcasecmp(arg, known[i])) {
+            o->container.arch = known[i];
+            return 0;
+        }
+    return err_set(e, ERR_INVALID, "arch is x64, x86, arm64, arm or neutral, not '%.80s'", arg);
 }
 
 static int set_low_speed(struct source_options *o, const char *arg, struct err *e)
@@ -109,8 +123,7 @@ int connection_set(struct source_options *o, int id, const char *arg, struct err
         o->unc_map = arg;
         return 0;
     case CONNECTION_ARCH:
-        o->container.arch = arg;
-        return 0;
+        return set_arch(o, arg, e);
     case CONNECTION_RESOURCE:
         o->container.resource = arg;
         return 0;
