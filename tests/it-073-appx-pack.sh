@@ -216,6 +216,10 @@ for options in "--app-version 1.2.3" "--app-version 1.2.3.70000" "--arch mips" "
     # shellcheck disable=SC2086
     expect_status 2 sft pack "$src" -o "$T/y.msix" $msix $options
 done
+for name in y.msixbundle y.appxbundle; do
+    expect_status 2 sft pack "$src" -o "$T/$name"
+    expect_text "$T/err" 'bundles cannot be written'
+done
 expect_status 2 sft pack "$src" -o "$T/y.msix"
 expect_text "$T/err" '--publisher'
 expect_status 3 sft pack "$src" -o "$T/y.msix" "$msix" --osd none.exe

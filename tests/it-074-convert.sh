@@ -267,6 +267,8 @@ mkdir "$T/limited"
     sft convert "$T/old/a.sft" -o "$T/limited/y.appv" >"$T/out" 2>"$T/err" </dev/null
 ) && die "a file larger than the limit"
 [ -z "$(ls -A "$T/limited")" ] || die "left behind: $(ls -A "$T/limited")"
+expect_status 2 sft convert "$T/bad.sft" -o "$T/y.AppxBundle"
+expect_text "$T/err" 'bundles cannot be written'
 for left in "$T"/y.* "$T"/.y.*; do
     [ ! -e "$left" ] || die "left behind: $left"
 done

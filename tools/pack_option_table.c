@@ -11,8 +11,8 @@ static const struct cli_option output_options[] = {
     { "force", 'f', NULL, "Replace files that exist already.", OPT_FORCE },
     { "format", 'F', "FORMAT",
       "What to write: sft, msix (also for .appx) or appv (App-V 5). The default goes by the ending "
-      "of FILE: .msix, .appx or .appv, and sft for all others. Options that mean nothing to a format "
-      "are refused.",
+      "of FILE: .msix, .appx or .appv, and sft for all others. Bundles cannot be written. Options that "
+      "mean nothing to a format are refused.",
       OPT_FORMAT },
     { "block-size", 'b', "KIB",
       "Decoded size of a block: 4, 16, 32 or 64 KiB. The default is 64. SFT only: the others "

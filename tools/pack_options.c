@@ -246,12 +246,24 @@ int pack_format_parse(const char *name, enum pack_format *out, struct err *e)
     return err_set(e, ERR_INVALID, "--format is sft, msix or appv, not '%s'", name);
 }
 
-enum pack_format pack_format_of(const char *output)
+int pack_format_of(const char *output, enum pack_format *out, struct err *e)
 {
+    static const struct {
+        const char *ending;
+        enum pack_format format;
+    } known[] = { { ".msix", PACK_MSIX }, { ".appx", PACK_MSIX }, { ".appv", PACK_APPV } };
+    static const char *const bundles[] = { ".msixbundle", ".appxbundle" };
     const char *dot = strrchr(output, '.');
-    if (dot && (!strcasecmp(dot, ".msix") || !strcasecmp(dot, ".appx")))
-        return PACK_MSIX;
-    return dot && !strcasecmp(dot, ".appv") ? PACK_APPV : PACK_SFT;
+    *out = PACK_SFT;
+    for (size_t i = 0; dot && i < ARRAY_LEN(known); i++)
+        if (!strcasecmp(dot, known[i].ending))
+            *out = known[i].format;
+    for (size_t i = 0; dot && i < ARRAY_LEN(bundles); i++)
+        if (!strcasecmp(dot, bundles[i]))
+            return err_set(e, ERR_INVALID,
+                           "%s: bundles cannot be written; write a package, such as %.*s.msix", output,
+                           (int)(dot - output), output);
+    return 0;
 }
 
 static int check_format(const struct parser *p, struct err *e)
@@ -321,9 +333,8 @@ static int check_output(struct parser *p, struct err *e)
     if (!strcmp(o->output, "-"))
         return err_set(e, ERR_INVALID,
                        "a package cannot be written to standard output: give -o FILE");
-    if (!p->has_format)
-        o->format = pack_format_of(o->output);
-    return check_format(p, e);
+    int rc = p->has_format ? 0 : pack_format_of(o->output, &o->format, e);
+    return rc ? rc : check_format(p, e);
 }
 
 /* What no single option shows to be wrong. */

@@ -57,9 +57,10 @@ extern const struct cli_command pack_command;
 /* "sft", "msix", "appv". */
 const char *pack_format_name(enum pack_format format);
 
-/* By its name: 0, or ERR_INVALID. By the ending of an output: SFT unless it says otherwise. */
+/* By its name. By the ending of an output: SFT unless it says otherwise. ERR_INVALID: no such format, or
+ * one that cannot be written. */
 int pack_format_parse(const char *name, enum pack_format *out, struct err *e) must_check;
-enum pack_format pack_format_of(const char *output);
+int pack_format_of(const char *output, enum pack_format *out, struct err *e) must_check;
 
 /* Checks of single options, for every command that has them. ERR_INVALID. */
 int pack_check_version(const char *text, struct err *e) must_check;

@@ -157,8 +157,9 @@ static int check_together(struct convert *c, const struct cli *cli, struct err *
         return err_set(e, ERR_INVALID, "no output: give -o FILE");
     if (c->in.connection.container.metadata)
         return err_set(e, ERR_INVALID, "--metadata has no effect on convert");
-    if (!c->has_format)
-        o->format = pack_format_of(o->output);
+    int rc = c->has_format ? 0 : pack_format_of(o->output, &o->format, e);
+    if (rc)
+        return rc;
     if (o->format == PACK_SFT && (o->app.publisher || o->app.version || o->app.logo))
         return err_set(e, ERR_INVALID,
                        "--publisher, --app-version and --logo have no effect on format sft");
