@@ -193,14 +193,30 @@ static bool names_are_same(const X509_NAME *name, const struct parsed_name *n)
     return forward || backward;
 }
 
+static void parsed_name_free(struct parsed_name *n)
+{
+    for (unsigned i = 0; n && i < n->count; i++)
+        ASN1_OBJECT_free(n->values[i].type); /* does nothing to those of OpenSSL's own table */
+    free(n);
+    ERR_clear_error();
+}
+
 bool x500_name_is(const X509_NAME *name, const char *text)
 {
     struct parsed_name *n = calloc(1, sizeof *n);
     bool same = n && read_name(text, n) && names_are_same(name, n);
 
-    for (unsigned i = 0; n && i < n->count; i++)
-        ASN1_OBJECT_free(n->values[i].type); /* does nothing to those of OpenSSL's own table */
-    free(n);
-    ERR_clear_error();
+    parsed_name_free(n);
     return same;
+}
+
+bool x500_name_is_valid(const char *text)
+{
+    struct parsed_name *n = calloc(1, sizeof *n);
+    bool valid = n && read_name(text, n);
+
+    for (unsigned i = 0; valid && i < n->count; i++)
+        valid = n->values[i].len;
+    parsed_name_free(n);
+    return valid;
 }

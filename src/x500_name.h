@@ -18,4 +18,7 @@ struct X509_name_st; /* OpenSSL's X509_NAME */
  */
 bool x500_name_is(const struct X509_name_st *name, const char *text);
 
+/* Whether TEXT is such a name at all, with a value in each part. */
+bool x500_name_is_valid(const char *text);
+
 #endif

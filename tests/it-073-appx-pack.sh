@@ -222,6 +222,10 @@ for name in y.msixbundle y.appxbundle; do
 done
 expect_status 2 sft pack "$src" -o "$T/y.msix"
 expect_text "$T/err" '--publisher'
+for publisher in Sample CN= "CN=Sample, Ltd"; do
+    expect_status 2 sft pack "$src" -o "$T/y.msix" --publisher "$publisher"
+    expect_text "$T/err" 'not the subject of a certificate'
+done
 expect_status 3 sft pack "$src" -o "$T/y.msix" "$msix" --osd none.exe
 expect_status 3 sft pack "$src" -o "$T/y.msix" "$msix" --logo none.png
 expect_status 0 sft pack --format=appv "$src" -o "$T/format.bin"

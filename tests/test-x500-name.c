@@ -155,7 +155,19 @@ static void a_name_without_parts_is_nobody(void)
     X509_NAME_free(name);
 }
 
-UNIT_MAIN("x500-name", TEST(names_are_compared_in_either_order),
+static void a_text_is_a_name_or_is_none(void)
+{
+    static const char *const good[] = { "CN=Sample", "CN=Sample, O=\"A, B\", S=State, C=US",
+                                        "OID.2.5.4.3=Sample", "cn=a + ou=b; C=DE" };
+    static const char *const bad[] = { "", "Sample", "CN=", "CN=a,", "CN=a, O=", "Nothing=a", "CN=\"a",
+                                       "CN=\"a\"b", "CN=#0101" };
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        CU_ASSERT(x500_name_is_valid(good[i]));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        CU_ASSERT_FALSE(x500_name_is_valid(bad[i]));
+}
+
+UNIT_MAIN("x500-name", TEST(a_text_is_a_name_or_is_none), TEST(names_are_compared_in_either_order),
           TEST(quotes_and_special_characters_are_understood),
           TEST(every_key_word_of_manifests_is_known), TEST(parts_of_a_relative_name_have_no_order),
           TEST(long_values_are_compared_whole), TEST(a_name_without_parts_is_nobody))

@@ -10,6 +10,7 @@
 
 #include "src/codec.h"
 #include "src/pool.h"
+#include "src/x500_name.h"
 #include "tools/pack_documents.h"
 
 #define NAME_MIN_CHARS 3u /* of an identity, as the schema of manifests says */
@@ -116,6 +117,10 @@ static int set_identity(struct pack_manifest *m, struct err *e)
         return err_set(e, ERR_INVALID,
                        "an MSIX names its publisher: give --publisher=\"CN=...\", the subject of "
                        "the certificate that will sign it");
+    if (is_given(publisher) && (!appv || o->app.publisher) && !x500_name_is_valid(publisher))
+        return err_set(e, ERR_INVALID,
+                       "the publisher '%.200s' is not the subject of a certificate: give "
+                       "--publisher=\"CN=...\", with commas between its parts", publisher);
     to->identity.publisher = is_given(publisher) ? publisher : "CN=Reserved";
     const char *shown = known ? known->publisher_display_name : NULL;
     to->publisher_display_name = is_given(shown) ? shown : common_name(m, to->identity.publisher);
