@@ -24,8 +24,10 @@ int cert_store_open(const char *file, const char *dir, X509_STORE **out, struct 
 
     if (!store)
         return err_nomem(e);
-    if (file && X509_STORE_load_file(store, file) != 1)
-        rc = err_set(e, ERR_SYSTEM, "%s: no certificates (PEM) can be read there", file);
+    if (file && access(file, R_OK))
+        rc = err_sys(e, "%s", file);
+    else if (file && X509_STORE_load_file(store, file) != 1)
+        rc = err_set(e, ERR_INVALID, "%s: no certificates (PEM) are in it", file);
     /* A directory is read when something is looked for in it, and then in silence. */
     else if (dir && (stat(dir, &st) || access(dir, R_OK | X_OK)))
         rc = err_sys(e, "%s", dir);

@@ -62,6 +62,15 @@ make_package "$T/u.msix" --publisher "$publisher"
 verdict_is unsigned 14 "$T/u.msix"
 verdict_is none 0 --no-signature "$T/u.msix"
 
+step "a kind that cannot be signed, in the place of one that can"
+pack "$src" "$T/sft" --format sft
+verdict_is none 0 "$T/sft"
+verdict_is none 14 --ca "$T/ca.pem" "$T/sft"
+python3 -c 'import json, sys
+assert json.load(open(sys.argv[1]))["ok"] is False' "$T/out" || die "ok"
+expect_status 14 sft verify --ca "$T/ca.pem" "$T/sft"
+expect_text "$T/out" '^signature: none: an SFT cannot be signed'
+
 step "signed, with every digest, in archives of 32 and 64 bits"
 for digest in sha256 sha384 sha512; do
     for form in "" --zip32; do
@@ -76,7 +85,10 @@ done
 expect_status 0 sft verify --ca "$T/ca.pem" "$T/s.msix"
 expect_text "$T/out" '^signature: good$'
 expect_text "$T/out" 'signer: .*CN=Sample'
-expect_status 1 sft verify --ca "$T/none.pem" "$T/s.msix"
+expect_status 3 sft verify --ca "$T/none.pem" "$T/s.msix"
+expect_text "$T/err" 'none.pem: No such file'
+expect_status 2 sft verify --ca "$T/ca.key" "$T/s.msix"
+expect_status 2 sft verify --ca "$T/ca.pem" --no-signature "$T/s.msix"
 
 step "signed by one who may not, or is not the publisher"
 sign sha256 server "$T/u.msix" "$T/x.msix"

@@ -27,8 +27,9 @@ static const struct exitcode_row rows[] = {
                       "version in the disk cache is in use, or locked." },
     { EXITCODE_GUID_MISMATCH, "The package GUID differs from the one that the document asks for, or "
                               "that the overlay belongs to." },
-    { EXITCODE_DOCUMENT, "The OSD or manifest is not usable: not well-formed, or without a "
-                         "CODEBASE or HREF." },
+    { EXITCODE_DOCUMENT, "The OSD or manifest, or a document inside the package such as its block map, "
+                         "is not usable: not well-formed, or without what it has to say (a CODEBASE "
+                         "or HREF of an OSD)." },
     { EXITCODE_OLD_VERSION,
       "Another version of the package is needed and not at hand: the one that changes in the overlay "
       "were made with, which cannot be carried over without it, or the one that a differential SFT "
@@ -36,7 +37,8 @@ static const struct exitcode_row rows[] = {
     { EXITCODE_TAMPERED, "The package is signed, and is not what was signed." },
     { EXITCODE_UNTRUSTED, "The package is as it was signed, but its signer is not trusted or not the "
                           "publisher that the manifest names." },
-    { EXITCODE_UNSIGNED, "The package is not signed, although its kind can be." },
+    { EXITCODE_UNSIGNED, "The package is not signed, although its kind can be, or a trusted signer was "
+                         "asked for." },
     { EXITCODE_RULES, "The files of the package are right, but it breaks rules of its format, so that "
                       "Windows may refuse it." },
     { EXITCODE_INTERRUPTED, "Interrupted." },

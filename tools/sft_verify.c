@@ -23,8 +23,9 @@ static const struct cli_option options[] = {
     { "threads", 'j', "N", "Decode on N threads. Default: one a processor, at most 8.",
       OPT_THREADS },
     { "ca", 0, "FILE",
-      "Certificates (PEM) that signers of packages may be trusted by. Without it only whether a "
-      "signature is intact is looked at, not whose it is.",
+      "Certificates (PEM) that signers of packages may be trusted by; a package that has no signature "
+      "is refused then, whatever its kind. Without it only whether a signature is intact is looked "
+      "at, not whose it is: exit status 0 says nothing of who made the package.",
       OPT_CA },
     { "no-signature", 0, NULL, "Do not look at the signature.", OPT_NO_SIGNATURE },
     SFT_QUIET_OPTION,
@@ -92,7 +93,7 @@ static void print_signature(const struct archive_report *r)
 {
     const struct appx_signature *s = r->signature;
 
-    if (r->verdict == SIGNATURE_NONE)
+    if (r->verdict == SIGNATURE_NONE && !r->why[0])
         return;
     (void)printf("signature: %s", signature_verdict_name(r->verdict));
     if (r->why[0])
@@ -124,18 +125,29 @@ static void print_signature_json(struct json *j, const struct archive_report *r)
     json_close_object(j);
 }
 
-static enum exitcode signature_status(enum signature_verdict verdict)
+static enum exitcode signature_status(const struct verify_run *v)
 {
-    switch (verdict) {
+    switch (v->archive.verdict) {
     case SIGNATURE_TAMPERED:
         return EXITCODE_TAMPERED;
     case SIGNATURE_UNTRUSTED:
         return EXITCODE_UNTRUSTED;
     case SIGNATURE_UNSIGNED:
         return EXITCODE_UNSIGNED;
+    case SIGNATURE_NONE:
+        return v->ca_file ? EXITCODE_UNSIGNED : EXITCODE_OK;
     default:
         return EXITCODE_OK;
     }
+}
+
+/* Who names trusted signers wants one: a package of a kind without signatures, put in the place of a signed
+ * one, must not pass. */
+static void check_wanted(struct verify_run *v)
+{
+    if (v->ca_file && v->archive.verdict == SIGNATURE_NONE)
+        (void)snprintf(v->archive.why, sizeof v->archive.why,
+                       "an SFT cannot be signed, and --ca asks for a signature");
 }
 
 static void print_rules(const struct appx_findings *f)
@@ -164,7 +176,7 @@ static void print_rules_json(struct json *j, const struct archive_report *r)
 /* The worst of what was found. */
 static enum exitcode verdict(const struct verify_run *v)
 {
-    enum exitcode signature = signature_status(v->archive.verdict);
+    enum exitcode signature = signature_status(v);
 
     if (v->result.bad_count || v->duplicate_id)
         return EXITCODE_DAMAGED;
@@ -267,6 +279,7 @@ static enum exitcode verify(struct verify_run *v, unsigned threads)
     progress_clear(&v->progress);
     if (rc)
         return report_error(&v->in->report, v->in->location, &e);
+    check_wanted(v);
     if (v->in->report.json)
         print_json(v);
     else
@@ -299,6 +312,10 @@ static int run(int argc, char **argv)
         return (int)cli.status;
     if (cli.operand_count != 1)
         return cli_usage_error(&cli, "verify needs one SOURCE");
+    if (v.ca_file && v.no_signature)
+        return cli_usage_error(&cli, "--ca has no effect with --no-signature");
+    if (v.ca_file && v.no_signature)
+        return cli_usage_error(&cli, "--ca asks for a signature, and --no-signature not to look at it");
     if (in.connection.container.unverified)
         return cli_usage_error(&cli, "--verify=off leaves nothing to verify");
 
