@@ -158,6 +158,10 @@ expect_status 4 sft registry "$T/text.msix"
 rm "$src/User.dat"
 
 step "a wrong option"
+for root in mnt ./mnt C:dir '\one' ""; do
+    expect_status 2 sft registry --root "$root" "$T/p.appv"
+    expect_text "$T/err" '--root is where the program sees'
+done
 expect_status 2 sft registry --token Folder "$T/p.appv"
 expect_status 2 sft registry --user 'a\b' "$T/p.appv"
 expect_status 2 sft registry --json -o "$T/x" "$T/p.appv"

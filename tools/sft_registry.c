@@ -218,6 +218,13 @@ static int check_text(const char *what, const char *text, struct err *e)
     return 0;
 }
 
+/* "C:", "C:\dir" or "\\server\share". */
+static bool is_windows_path(const char *path)
+{
+    bool drive = ((*path | 0x20) >= 'a' && (*path | 0x20) <= 'z') && path[1] == ':';
+    return drive ? !path[2] || path[2] == '\\' || path[2] == '/' : path[0] == '\\' && path[1] == '\\';
+}
+
 /* "/mnt/app/" is "Z:\mnt\app" for Wine; of a Windows path the backslash at the end goes. */
 static int set_root(struct registry *r, const char *path, struct err *e)
 {
@@ -225,8 +232,10 @@ static int set_root(struct registry *r, const char *path, struct err *e)
     char *root;
     int rc = check_text("--root", path, e);
 
-    if (!rc && !*path)
-        rc = err_set(e, ERR_INVALID, "--root: a path is expected");
+    if (!rc && !unix_path && !is_windows_path(path))
+        rc = err_set(e, ERR_INVALID,
+                     "--root is where the program sees the package, from the root on: Q:\\ or "
+                     "/mnt/app, not '%.200s'", path);
     if (rc)
         return rc;
     if (asprintf(&root, "%s%s", unix_path ? "Z:" : "", path) < 0)
