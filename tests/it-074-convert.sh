@@ -239,7 +239,7 @@ expect_status 3 sft convert "$URL/none.sft" -o "$T/y.appv"
 
 step "what cannot be"
 expect_status 2 sft convert "$T/old/a.sft" -o "$T/y.sft"
-expect_text "$T/err" 'already'
+expect_text "$T/err" 'is of the format sft already'
 expect_status 2 sft convert "$T/b.appv" -o "$T/y.appv"
 expect_status 2 sft convert "$T/m.msix" -o "$T/y.appx"
 expect_status 2 sft convert "$T/old/a.sft"

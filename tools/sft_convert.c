@@ -182,7 +182,8 @@ static int check_formats(const struct convert *c, struct err *e)
     static const char *const formats[] = { "sft", "appx", "appv" };
     const char *from = package_info(c->in.package)->format;
     if (!strcmp(from, formats[c->job.o.format]))
-        return err_set(e, ERR_INVALID, "it is of that format already");
+        return err_set(e, ERR_INVALID, "%s is of the format %s already; --format or the ending of the "
+                       "output names another", c->in.location, pack_format_name(c->job.o.format));
     if (c->osd_count && !is_sft(c))
         return err_set(e, ERR_INVALID, "--from-osd has an effect on SFT files only");
     return 0;
