@@ -51,15 +51,23 @@ static const struct appx_bundle_package *find_part(const struct appx_bundle *b, 
 static int refuse(const struct appx_bundle *b, bool application, const char *wanted, struct err *e)
 {
     char have[200] = "";
-    size_t n = 0;
+    size_t n = 0, more = 0;
 
-    for (size_t i = 0; i < b->package_count && n < sizeof have; i++)
-        if (b->packages[i].is_application == application)
-            n += (size_t)snprintf(have + n, sizeof have - n, "%s%s", n ? ", " : "",
-                                  application ? b->packages[i].architecture
-                                              : b->packages[i].resource_id);
-    return err_set(e, ERR_NOT_FOUND, "the bundle has no %s %s; it has: %s",
-                   application ? "application for" : "resource package", wanted, n ? have : "none");
+    for (size_t i = 0; i < b->package_count; i++) {
+        const struct appx_bundle_package *p = &b->packages[i];
+        const char *what = application ? p->architecture : p->resource_id;
+        if (p->is_application != application)
+            continue;
+        if (more || n + strlen(what) + 2 >= sizeof have)
+            more++;
+        else
+            n += (size_t)snprintf(have + n, sizeof have - n, "%s%s", n ? ", " : "", what);
+    }
+    if (!more)
+        return err_set(e, ERR_NOT_FOUND, "the bundle has no %s %s; it has: %s",
+                       application ? "application for" : "resource package", wanted, n ? have : "none");
+    return err_set(e, ERR_NOT_FOUND, "the bundle has no %s %s; it has: %s and %zu more",
+                   application ? "application for" : "resource package", wanted, have, more);
 }
 
 static int choose(const struct appx_bundle *b, const struct container_options *o,

@@ -238,6 +238,13 @@ expect_equal "$(cd "$m" && echo *)" "AppxManifest.xml FilesystemMetadata.xml Roo
 cmp "$m/Root/VFS/block.bin" "$src/VFS/block.bin" || die "Root/VFS/block.bin"
 expect_text "$m/AppxManifest.xml" PackageId
 unmount "$m"
+expect_status 3 sft cat "$T/p.appv" appxmanifest.xml
+expect_text "$T/err" 'package; --metadata shows'
+expect_status 0 sft cat --metadata "$T/p.appv" appxmanifest.xml
+expect_status 3 sft cat "$T/p.appv" other.xml
+grep -q metadata "$T/err" && die "a hint that leads nowhere"
+expect_status 0 sft ls -l --metadata "$T/p.appv" # a ZIP archive says no times of directories
+expect_text "$T/out" '^d------ +0  -  +Root/$'
 
 step "what the manifest says"
 appx "$T/app.msix" --executable 'VFS/ProgramFilesX64/Try It/numbers.txt' --publisher 'CN="A, B"'
@@ -303,6 +310,14 @@ expect_equal "$(cat "$m/resources.txt")" Hallo
 unmount "$m"
 expect_status 3 sft info --resource=split.language-fr "$T/www/all.msixbundle"
 expect_text "$T/err" 'split.language-de'
+set --
+for i in $(seq 30); do
+    cp "$T/language de.msix" "$T/part $i.msix"
+    set -- "$@" "resource:split.language-$i=$T/part $i.msix"
+done
+python3 "$SFTFS_SRC/tests/make-appx.py" --bundle "$T/many.msixbundle" x64="$T/x64.msix" "$@" || die "make-appx"
+expect_status 3 sft info --resource=de "$T/many.msixbundle"
+expect_text "$T/err" 'split.language-1, .*split.language-[0-9]+ and 19 more$'
 expect_status 0 sft info --json --arch=x86 "$T/www/all.msixbundle"
 python3 -c 'import json, sys
 b = json.load(open(sys.argv[1]))["details"]["bundle_packages"]

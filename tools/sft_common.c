@@ -5,9 +5,11 @@
 #include "tools/sft_common.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "fetch/dsft_open.h"
 #include "fetch/open.h"
+#include "src/appx_parts.h"
 
 int sft_common_option(struct sft_input *in, struct cli *cli, int id)
 {
@@ -79,6 +81,20 @@ void sft_close(struct sft_input *in)
     in->source = NULL;
 }
 
+/* Whether PATH is what an archive may call a file of its own, which only --metadata shows. */
+static bool is_hidden_document(const struct sft_input *in, const char *path)
+{
+    static const enum appx_part own[] = { APPX_MANIFEST, APPX_FILESYSTEM_METADATA, APPX_STREAM_MAP };
+    const char *format = package_info(in->package)->format;
+
+    if (in->connection.container.metadata || (strcmp(format, "appx") && strcmp(format, "appv")))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (!strcasecmp(path, appx_part_name(own[i])))
+            return true;
+    return false;
+}
+
 enum exitcode sft_find(const struct sft_input *in, const char *path, uint32_t *node)
 {
     struct err e = { 0 };
@@ -87,7 +103,10 @@ enum exitcode sft_find(const struct sft_input *in, const char *path, uint32_t *n
         package_resolve(in->package, path ? path : "", package_info(in->package)->case_sensitive);
     if (*node != NODE_NONE)
         return EXITCODE_OK;
-    (void)err_set(&e, ERR_NOT_FOUND, "%s: no such file or directory in the package", path);
+    (void)err_set(&e, ERR_NOT_FOUND, "%s: no such file or directory in the package%s", path,
+                  is_hidden_document(in, path)
+                      ? "; --metadata shows the container's own files"
+                      : "");
     return report_error(&in->report, in->location, &e);
 }
 

@@ -91,8 +91,8 @@ static void entry_text(const struct ls *ls, uint32_t index, const char *shown)
 
         for (size_t i = 0; i < ARRAY_LEN(flag_names); i++)
             flags[i] = n->flags & flag_names[i].flag ? flag_names[i].letter : '-';
-        if (!text_time(n->modified, when))
-            when[0] = '\0';
+        if (!n->modified || !text_time(n->modified, when))
+            (void)strcpy(when, "-"); /* not said, as of directories in a ZIP archive */
         (void)printf("%s %12" PRIu64 "  %-20s  ", flags, n->size, when);
     }
     text_put(stdout, shown);
