@@ -25,7 +25,7 @@ struct appx_contents {
     const struct appx_manifest *manifest;
     const struct appx_bundle *bundle; /* that the package is in, or NULL */
     const struct appv_metadata *names; /* of an App-V package, or NULL */
-    bool has_signature;
+    bool has_signature; /* the bundle's, if there is one: that is what is verified */
     const struct launch_runs *launch;
 };
 

@@ -132,8 +132,9 @@ int appx_details_add(const struct appx_contents *c, struct package_builder *b, s
 
     add_identity(&a, m);
     add(&a, "install_root", c->names ? c->names->root : "");
-    add(&a, "has_signature", c->has_signature ? "yes" : "");
+    add(&a, "has_signature", c->has_signature ? "yes" : "no");
     add(&a, "in_bundle", c->bundle ? "yes" : "");
+    add(&a, "bundle_package", c->info->part ? c->info->part : "");
     add_applications(&a, m);
     add_associations(&a, "file_types", m->file_types, m->file_type_count);
     add_associations(&a, "protocols", m->protocols, m->protocol_count);

@@ -33,6 +33,7 @@ struct reading {
     struct appx_parts parts;
     struct blockmap *map;
     struct appx_bundle *bundle; /* that the package is in, or NULL */
+    bool bundle_signed;
     char *elsewhere;            /* the name of what is meant instead, or NULL */
     struct appx_manifest *manifest;
     struct appx_files files;
@@ -101,6 +102,14 @@ static int wrapped(int rc, enum appx_part part, struct err *e)
     return rc;
 }
 
+static bool has_signature(const struct zip_directory *d)
+{
+    struct appx_parts parts;
+
+    appx_parts_find(d, 1u << APPX_SIGNATURE_FILE, &parts);
+    return parts.entries[APPX_SIGNATURE_FILE] != NULL;
+}
+
 static int read_bundle(struct reading *r, struct err *e)
 {
     auto_free uint8_t *bytes = NULL;
@@ -122,6 +131,7 @@ static int open_inner(struct reading *r, struct byte_range *want, struct err *e)
         rc = err_nomem(e);
     if (rc)
         return rc;
+    r->bundle_signed = has_signature(&r->directory);
     r->view = appx_inner_view(r->in, (struct byte_range){ p->offset, p->size });
     r->in = &r->view;
     r->base = p->offset;
@@ -365,14 +375,6 @@ static int make_tree(struct reading *r, struct err *e)
     return rc ? rc : path_tree_order(r->tree, e);
 }
 
-static bool has_signature(const struct reading *r)
-{
-    struct appx_parts parts;
-
-    appx_parts_find(&r->directory, 1u << APPX_SIGNATURE_FILE, &parts);
-    return parts.entries[APPX_SIGNATURE_FILE] != NULL;
-}
-
 static int parse_package(struct reading *r, struct package **out, struct err *e)
 {
     struct appx_contents contents = { .info = &r->info, .base = r->base, .files = &r->files,
@@ -393,7 +395,7 @@ static int parse_package(struct reading *r, struct package **out, struct err *e)
     contents.manifest = r->manifest;
     contents.bundle = r->bundle;
     contents.names = r->is_appv ? r->names : NULL;
-    contents.has_signature = has_signature(r);
+    contents.has_signature = r->bundle ? r->bundle_signed : has_signature(&r->directory);
     return rc ? rc : appx_build(&contents, out, e);
 }
 

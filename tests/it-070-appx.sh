@@ -257,6 +257,8 @@ assert d['applications'][0]['executable'] == 'VFS/ProgramFilesX64/Try It/numbers
 PY
 expect_status 0 sft info "$T/app.msix"
 expect_text "$T/out" '^Package version: +1\.2\.3\.4$'
+expect_text "$T/out" '^Has signature: +no$'
+grep -q '^Version:' "$T/out" && die "a version number, which only SFT files have"
 
 step "bundles: the package that fits, or that was asked for, as a range of the bundle"
 src_before=$src
@@ -320,7 +322,9 @@ expect_status 3 sft info --resource=de "$T/many.msixbundle"
 expect_text "$T/err" 'split.language-1, .*split.language-[0-9]+ and 19 more$'
 expect_status 0 sft info --json --arch=x86 "$T/www/all.msixbundle"
 python3 -c 'import json, sys
-b = json.load(open(sys.argv[1]))["details"]["bundle_packages"]
+d = json.load(open(sys.argv[1]))["details"]
+b = d["bundle_packages"]
+assert d["bundle_package"] == b[1]["file"] and d["has_signature"] == "no", d
 assert [p["architecture"] for p in b[:3]] == ["x64", "x86", "arm64"], b
 assert b[3]["resource_id"] == "split.language-de" and b[3]["type"] == "resource", b' "$T/out" ||
     die "what the bundle has"

@@ -144,7 +144,8 @@ int convert_count(const struct pack_package *p, enum pack_format to, struct loss
         (void)snprintf(l->version, sizeof l->version, "%s", version);
     }
     l->count[LOSS_BUNDLE] = convert_detail(package, "in_bundle") != NULL;
-    l->count[LOSS_SIGNATURE] = convert_detail(package, "has_signature") != NULL;
+    const char *signed_before = convert_detail(package, "has_signature");
+    l->count[LOSS_SIGNATURE] = signed_before && !strcmp(signed_before, "yes");
     return 0;
 }
 

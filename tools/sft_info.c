@@ -221,6 +221,7 @@ static void print_details(const struct package *p)
 static void print_text(const struct sft_input *in)
 {
     const struct package_info *info = package_info(in->package);
+    bool is_sft = !strcmp(info->format, "sft");
     char guid[GUID_TEXT_SIZE], launch_size[TEXT_SIZE_SIZE];
     uint64_t launch_bytes;
 
@@ -231,9 +232,11 @@ static void print_text(const struct sft_input *in)
     line_text("Package GUID:", guid);
     guid_format(&info->version_guid, guid);
     line_text("Version GUID:", guid);
-    (void)printf("%-18s%" PRIu32 "\n", "Version:", info->version_number);
-    line_time("Created:", info->created);
-    line_text("Asset directory:", info->root_name);
+    if (is_sft) { /* the others have a version of four numbers, which is among the details */
+        (void)printf("%-18s%" PRIu32 "\n", "Version:", info->version_number);
+        line_time("Created:", info->created);
+        line_text("Asset directory:", info->root_name);
+    }
     (void)printf("%-18s%" PRIu32 "\n", "Files:", info->file_count);
     (void)printf("%-18s%" PRIu32 "\n", "Directories:", info->dir_count);
     line_bytes("File contents:", info->file_bytes);
@@ -246,7 +249,8 @@ static void print_text(const struct sft_input *in)
     if (info->file_bytes)
         (void)printf("%-18s%.1f %% of the file contents\n", "",
                      100.0 * (double)info->stored_bytes / (double)info->file_bytes);
-    line_bytes("Metadata:", info->metadata_bytes);
+    if (is_sft)
+        line_bytes("Metadata:", info->metadata_bytes);
     line_bytes("Package length:", info->container_bytes);
     if (info->case_sensitive)
         line_text("Names:", "case-sensitive");
