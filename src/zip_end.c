@@ -253,8 +253,10 @@ static int refuse_end(const struct container_input *in, const uint8_t *tail, siz
                       "%zu bytes follow the end of the archive, which must be the end of the file",
                       rest - comment);
     }
-    return err_set(e, ERR_NOT_A_PACKAGE,
-                   "not a package: no end record of a ZIP archive at its end; is the file whole?");
+    if (zip_begins(in)) /* a download that broke off, mostly: damage, and not another kind of file */
+        return err_set(e, ERR_TRUNCATED,
+                       "a ZIP archive without its end, where its directory is; is the file whole?");
+    return err_set(e, ERR_NOT_A_PACKAGE, "not a package: no end record of a ZIP archive at its end");
 }
 
 int zip_locate(const struct container_input *in, struct zip_end *end, struct byte_range *want,

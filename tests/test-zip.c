@@ -381,8 +381,16 @@ static void nothing_is_no_archive(void)
 {
     struct zip_image z = { 0 };
 
-    zip_raw(&z, "PK\003\004 and then nothing of the kind", 33);
+    zip_raw(&z, "PQ\003\004 and then nothing of the kind", 33);
     is_refused(&z, ERR_NOT_A_PACKAGE);
+}
+
+static void an_archive_without_its_end_is_cut_off(void)
+{
+    struct zip_image z = { 0 };
+
+    zip_raw(&z, "PK\003\004 and then nothing of the kind", 33);
+    is_refused(&z, ERR_TRUNCATED);
 }
 
 static void bytes_behind_the_end_are_refused(void)
@@ -625,7 +633,8 @@ UNIT_MAIN("zip", TEST(archives_of_every_form_are_read),
           TEST(an_encrypted_directory_is_refused),
           TEST(wide_fields_are_read_with_and_without_the_others), TEST(stored_files_have_one_size),
           TEST(an_archive_with_offsets_from_the_objects_start_is_read),
-          TEST(nothing_is_no_archive), TEST(bytes_behind_the_end_are_refused),
+          TEST(nothing_is_no_archive),
+          TEST(an_archive_without_its_end_is_cut_off), TEST(bytes_behind_the_end_are_refused),
           TEST(a_comment_that_is_cut_off_is_refused),
           TEST(as_many_entries_as_need_no_zip64_are_read_without_it),
           TEST(encrypted_and_split_archives_are_refused),
