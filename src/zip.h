@@ -47,7 +47,8 @@ struct zip_directory {
 bool zip_begins(const struct container_input *in);
 
 /* As container_format.need(); after 0, zip_read() has what it needs. ERR_NOT_A_PACKAGE when there is
- * no end record, ERR_CORRUPT also when bytes follow it, ERR_TRUNCATED when its comment is cut off,
+ * no end record, ERR_TRUNCATED when there is none of what begins like an archive, or when its comment is
+ * cut off, ERR_CORRUPT also when bytes follow it,
  * ERR_LIMIT, ERR_UNSUPPORTED. */
 int zip_need(const struct container_input *in, struct byte_range *want, struct err *e) must_check;
 

@@ -5,7 +5,7 @@
 #include "tests/unit.h"
 #include "tools/cli.h"
 
-enum { OPT_OUTPUT = CLI_ID_OWN, OPT_FORCE, OPT_PLACE };
+enum { OPT_OUTPUT = CLI_ID_OWN, OPT_FORCE, OPT_PLACE, OPT_SHARED };
 
 static const struct cli_option own[] = {
     { "output", 'o', "FILE", "Write to FILE. Use '-' for stdout.", OPT_OUTPUT },
@@ -17,8 +17,13 @@ static const struct cli_option mount[] = {
     { "umask", 0, "MODE", "Bits taken away.", CLI_ID_MOUNT },
     { NULL, 0, NULL, NULL, 0 },
 };
+static const struct cli_option common[] = {
+    { "shared", 0, NULL, "Like the others.", OPT_SHARED },
+    { NULL, 0, NULL, NULL, 0 },
+};
 static const struct cli_group groups[] = {
     { NULL, CLI_STYLE_LONG, own },
+    { "What all have", CLI_STYLE_COMMON, common },
     { "Mount options", CLI_STYLE_SUB, mount },
     { NULL, CLI_STYLE_LONG, NULL },
 };
@@ -164,6 +169,26 @@ static void cli_prints_the_man_page_options_as_roff(void)
     run_free(&r);
 }
 
+static void cli_prints_common_options_apart_from_the_others(void)
+{
+    struct run r;
+
+    run(&r, WORDS(W("--help=man-own")));
+    CU_ASSERT_EQUAL(r.cli.status, EXITCODE_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.out, "output"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.out, "See also \\fBWhat all have\\fR below."));
+    CU_ASSERT_PTR_NULL(strstr(r.out, "shared"));
+    run_free(&r);
+    run(&r, WORDS(W("--help=man-common")));
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.out, "\\-\\-shared"));
+    CU_ASSERT_PTR_NULL(strstr(r.out, "output"));
+    CU_ASSERT_PTR_NULL(strstr(r.out, "version"));
+    run_free(&r);
+    run(&r, WORDS(W("--shared")));
+    CU_ASSERT_STRING_EQUAL(r.seen, "3= ");
+    run_free(&r);
+}
+
 static void suboptions_split_at_commas_unless_escaped(void)
 {
     char text[] = "ro,,uid=5,unc_map=a\\,b=c,";
@@ -212,5 +237,6 @@ UNIT_MAIN("cli", TEST(cli_reads_options_and_operands_in_any_order),
           TEST(cli_says_when_an_argument_is_missing_or_too_much),
           TEST(cli_help_and_version_go_to_stdout_and_succeed),
           TEST(cli_prints_the_man_page_options_as_roff),
+          TEST(cli_prints_common_options_apart_from_the_others),
           TEST(suboptions_split_at_commas_unless_escaped),
           TEST(sizes_take_binary_suffixes_and_refuse_the_rest))

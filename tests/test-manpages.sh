@@ -44,7 +44,7 @@ names() {
 section() { # section PAGE-TEXT HEADING [SUBHEADING]
     awk -v h="$2" -v s="${3:-}" '
         /^[A-Z]/ { in_h = $0 == h; in_s = s == "" }
-        /^   [a-z]/ && s != "" { sub(/^ +/, ""); in_s = $0 == s }
+        /^   [A-Za-z]/ && s != "" { sub(/^ +/, ""); in_s = $0 == s }
         in_h && in_s' "$1"
 }
 
@@ -54,7 +54,10 @@ check() { # check PAGE PROGRAM [SUBCOMMAND]: after render PAGE
     "$@" --help >"$T/help" 2>"$T/err" || fail "$* --help: exit status $?"
     [ ! -s "$T/err" ] || fail "$* --help writes to stderr"
     sed '/^Exit codes:/,$d' "$T/help" | names | sort -u >"$T/in-help"
-    section "$T/text" OPTIONS "${2:+${1#./} $2}" | names | sort -u >"$T/in-man"
+    section "$T/text" OPTIONS "${2:+${1#./} $2}" >"$T/own"
+    common=$(sed -n 's/^ *See also \(.*\) below\.$/\1/p' "$T/own")
+    [ -z "$common" ] || section "$T/text" OPTIONS "$common" >>"$T/own"
+    names <"$T/own" | sort -u >"$T/in-man"
     [ -s "$T/in-help" ] || fail "$* --help names no options"
     diff "$T/in-help" "$T/in-man" >"$T/diff" || { fail "$*: --help (<) and $page (>) differ"; cat "$T/diff"; }
     section "$T/text" SYNOPSIS | flat >"$T/synopsis"
@@ -64,7 +67,7 @@ check() { # check PAGE PROGRAM [SUBCOMMAND]: after render PAGE
     [ ! -s "$T/missing" ] || { fail "$*: not in the synopsis of $page"; cat "$T/missing"; }
     sed -n '/^Exit codes:/,$p' "$T/help" | tail -n +2 | flat >"$T/help-codes"
     section "$T/text" 'EXIT STATUS' | flat >"$T/man-codes"
-    for code in 0 1 2 3 4 5 6 7 8 9 10 11 130; do
+    for code in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 130; do
         text=$(sed -n '/^Exit codes:/,$p' "$T/help" | grep -E "^ +$code  " | sed 's/^ *//' | flat)
         [ -n "$text" ] || fail "$* --help: no exit code $code"
         grep -qF -- "${text% }" "$T/man-codes" || fail "$page: exit code $code differs: $text"

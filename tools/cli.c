@@ -33,7 +33,7 @@ static size_t count_options(const struct cli_command *command)
     size_t n = 0;
 
     for (const struct cli_group *g = command->groups; g && g->options; g++)
-        if (g->style == CLI_STYLE_LONG)
+        if (g->style != CLI_STYLE_SUB)
             for (const struct cli_option *o = g->options; o->name; o++)
                 n++;
     return n;
@@ -64,7 +64,7 @@ static struct cli_state *state_new(const struct cli_command *command)
     }
     s->shorts[s_at++] = ':';
     for (const struct cli_group *g = command->groups; g && g->options; g++) {
-        if (g->style != CLI_STYLE_LONG)
+        if (g->style == CLI_STYLE_SUB)
             continue;
         for (const struct cli_option *o = g->options; o->name; o++) {
             s->longs[at++] = (struct option){
@@ -148,7 +148,11 @@ static int written(struct cli *cli, const char *what)
 static int help(struct cli *cli, const char *form)
 {
     if (form && !strcmp(form, "man")) {
-        cli_print_man_options(cli->command, cli->out);
+        cli_print_man_options(cli->command, CLI_MAN_ALL, cli->out);
+    } else if (form && !strcmp(form, "man-own")) {
+        cli_print_man_options(cli->command, CLI_MAN_OWN, cli->out);
+    } else if (form && !strcmp(form, "man-common")) {
+        cli_print_man_options(cli->command, CLI_MAN_COMMON, cli->out);
     } else if (form && !strcmp(form, "synopsis")) {
         cli_print_man_synopsis(cli->command, cli->out);
     } else if (form && !strcmp(form, "exit-status")) {
@@ -184,7 +188,7 @@ static int refuse(struct cli *cli, int c)
 static int id_of_letter(const struct cli_command *command, int letter)
 {
     for (const struct cli_group *g = command->groups; g && g->options; g++)
-        if (g->style == CLI_STYLE_LONG)
+        if (g->style != CLI_STYLE_SUB)
             for (const struct cli_option *o = g->options; o->name; o++)
                 if (o->letter == letter)
                     return o->id;

@@ -43,8 +43,9 @@ struct cli_option {
 };
 
 enum cli_style {
-    CLI_STYLE_LONG, /* --name=ARG */
-    CLI_STYLE_SUB,  /* name=ARG, written after -o, comma separated; not parsed by cli_next() */
+    CLI_STYLE_LONG,   /* --name=ARG */
+    CLI_STYLE_COMMON, /* the same; many subcommands have it, and their man page shows it once */
+    CLI_STYLE_SUB,    /* name=ARG, written after -o, comma separated; not parsed by cli_next() */
 };
 
 struct cli_group {
@@ -52,6 +53,9 @@ struct cli_group {
     enum cli_style style;
     const struct cli_option *options; /* NULL ends a list of groups */
 };
+
+/* Which options of a command: those of CLI_STYLE_COMMON, the others with a word about these, or all. */
+enum cli_man { CLI_MAN_ALL, CLI_MAN_OWN, CLI_MAN_COMMON };
 
 struct cli_command {
     const char *name;            /* "sft info", "sftfs" */
@@ -92,10 +96,10 @@ void cli_end(struct cli *cli);
 int cli_usage_error(struct cli *cli, const char *fmt, ...) printf_like(2, 3) cold_path;
 
 /* Text of --help, and the roff of the man page's SYNOPSIS, OPTIONS and EXIT STATUS sections
- * (--help=synopsis, --help=man, --help=exit-status; see man-fill.sh). */
+ * (--help=synopsis, --help=man, --help=man-own, --help=man-common, --help=exit-status; see man-fill.sh). */
 void cli_print_help(const struct cli_command *command, FILE *out);
 void cli_print_man_synopsis(const struct cli_command *command, FILE *out);
-void cli_print_man_options(const struct cli_command *command, FILE *out);
+void cli_print_man_options(const struct cli_command *command, enum cli_man which, FILE *out);
 void cli_print_man_exit_status(FILE *out);
 
 /* First word of the command name, for messages. */

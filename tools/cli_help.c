@@ -22,7 +22,7 @@ static const struct cli_option standard_options[] = {
 static bool letter_taken(const struct cli_command *command, char letter)
 {
     for (const struct cli_group *g = command->groups; g && g->options; g++)
-        if (g->style == CLI_STYLE_LONG)
+        if (g->style != CLI_STYLE_SUB)
             for (const struct cli_option *o = g->options; o->name; o++)
                 if (o->letter == letter)
                     return true;
@@ -185,21 +185,39 @@ void cli_print_man_synopsis(const struct cli_command *command, FILE *out)
     }
 }
 
-void cli_print_man_options(const struct cli_command *command, FILE *out)
+static void roff_group(FILE *out, const struct cli_group *g, bool with_title)
 {
-    for (const struct cli_group *g = command->groups; g && g->options; g++) {
-        if (g->title) {
-            (void)fputs(".PP\n\\fB", out);
-            roff(out, g->title);
-            (void)fputs("\\fR\n", out);
-        }
-        for (const struct cli_option *o = g->options; o->name; o++)
-            roff_option(out, o, g->style, o->letter != 0);
+    if (g->title && with_title) {
+        (void)fputs(".PP\n\\fB", out);
+        roff(out, g->title);
+        (void)fputs("\\fR\n", out);
     }
-    if (command->groups && command->groups->title)
+    for (const struct cli_option *o = g->options; o->name; o++)
+        roff_option(out, o, g->style, o->letter != 0);
+}
+
+void cli_print_man_options(const struct cli_command *command, enum cli_man which, FILE *out)
+{
+    bool has_titles = false;
+
+    for (const struct cli_group *g = command->groups; g && g->options; g++) {
+        if (which == CLI_MAN_ALL || (g->style == CLI_STYLE_COMMON) == (which == CLI_MAN_COMMON)) {
+            roff_group(out, g, which != CLI_MAN_COMMON);
+            has_titles = has_titles || g->title;
+        }
+    }
+    if (which == CLI_MAN_COMMON)
+        return;
+    if (has_titles && command->groups->title)
         (void)fputs(".PP\n\\fBOther options\\fR\n", out);
     for (const struct cli_option *o = standard_options; o->name; o++)
         roff_option(out, o, CLI_STYLE_LONG, !letter_taken(command, o->letter));
+    for (const struct cli_group *g = command->groups; which == CLI_MAN_OWN && g && g->options; g++)
+        if (g->style == CLI_STYLE_COMMON) {
+            (void)fputs(".PP\nSee also \\fB", out);
+            roff(out, g->title);
+            (void)fputs("\\fR below.\n", out);
+        }
 }
 
 void cli_print_man_exit_status(FILE *out)

@@ -69,7 +69,7 @@ extern const struct cli_option connection_suboptions[]; /* for CLI_STYLE_SUB */
 
 #define CONNECTION_GROUP                                              \
     {                                                                 \
-        "Connection options", CLI_STYLE_LONG, connection_options      \
+        "Package and connection options", CLI_STYLE_COMMON, connection_options \
     }
 
 static inline bool connection_has(int id)

@@ -5,7 +5,8 @@
 #     sh man-fill.sh PAGE.in PROGRAM VERSION >PAGE
 #
 # Lines of PAGE.in that are replaced: "@OPTIONS@", "@OPTIONS SUBCOMMAND@", "@SYNOPSIS@",
-# "@SYNOPSIS SUBCOMMAND@", "@EXIT_STATUS@"; and @VERSION@ anywhere.
+# "@COMMON_OPTIONS SUBCOMMAND@", "@SYNOPSIS SUBCOMMAND@", "@EXIT_STATUS@"; and @VERSION@ anywhere. With a
+# subcommand the options are its own, without those that many have, which @COMMON_OPTIONS@ stands for.
 set -eu
 page=$1
 program=$2
@@ -20,7 +21,8 @@ ask() { # ask FORM [SUBCOMMAND]
 while IFS= read -r line; do
     case $line in
     @OPTIONS@) ask man ;;
-    '@OPTIONS '*@) sub=${line#@OPTIONS } && ask man "${sub%@}" ;;
+    '@OPTIONS '*@) sub=${line#@OPTIONS } && ask man-own "${sub%@}" ;;
+    '@COMMON_OPTIONS '*@) sub=${line#@COMMON_OPTIONS } && ask man-common "${sub%@}" ;;
     @SYNOPSIS@) ask synopsis ;;
     '@SYNOPSIS '*@) sub=${line#@SYNOPSIS } && ask synopsis "${sub%@}" ;;
     @EXIT_STATUS@) ask exit-status ;;

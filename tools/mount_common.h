@@ -24,7 +24,7 @@ extern const struct cli_option mount_system_suboptions[];
 #define MOUNT_GROUPS                                                                        \
     { "Mount options (after -o, separated by commas)", CLI_STYLE_SUB, mount_suboptions },   \
     { "Disk cache and loading ahead (after -o)", CLI_STYLE_SUB, delivery_suboptions },      \
-    { "Connection options (after -o)", CLI_STYLE_SUB, connection_suboptions },              \
+    { "Package and connection options (after -o)", CLI_STYLE_SUB, connection_suboptions },              \
     { "Options of mount(8) and fstab (after -o)", CLI_STYLE_SUB, mount_system_suboptions }
 
 /* Where the user's changes go. */
