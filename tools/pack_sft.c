@@ -226,6 +226,7 @@ static void print_json(const struct pack_sft *p, const struct sft_image *im, uin
     struct json j = json_begin(stdout);
     json_object(&j, NULL);
     json_string(&j, "output", p->o->output);
+    json_string(&j, "format", pack_format_name(PACK_SFT));
     json_string(&j, "name", im->name);
     json_guid(&j, "package_guid", &im->package_guid);
     json_guid(&j, "version_guid", &im->version_guid);
