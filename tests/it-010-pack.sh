@@ -59,6 +59,7 @@ cmp -s "$T/a/p.sft" "$T/b/changed.sft" && die "a change does not show"
 step "random package GUID unless one is given"
 pack "$src" "$T/b/r1.sft" --json
 cp "$T/pack.out" "$T/r1.json"
+expect_equal "$(field "$T/r1.json" format)" sft
 pack "$src" "$T/b/r2.sft" --json
 [ "$(field "$T/r1.json" package_guid)" != "$(field "$T/pack.out" package_guid)" ] ||
     die "the same GUID twice"

@@ -27,7 +27,7 @@ static int own_options(int argc, char **argv)
     static const struct cli_command command = {
         .name = "sft",
         .synopsis = synopsis,
-        .summary = "Looks into App-V packages (SFT), checks, unpacks and makes them.",
+        .summary = "Looks into App-V, MSIX and AppX packages, checks, unpacks, converts and makes them.",
     };
     struct cli cli;
 

@@ -54,7 +54,7 @@ static const char *const synopsis[] = {
 static const struct cli_command command = {
     .name = "sftfs",
     .synopsis = synopsis,
-    .summary = "Mounts an App-V package (SFT) from a file or a URL.",
+    .summary = "Mounts an App-V (SFT, .appv), MSIX or AppX package, or one of a bundle, from a file or a URL.",
     .description = "Returns when the mount is usable; the daemon goes on in the background until "
                    "it is unmounted (sftmount -u MOUNTPOINT, umount, fusermount3 -u) or gets "
                    "SIGTERM. 'sftfs ctl' asks it how it is and gives it orders; see 'sftfs ctl "
@@ -80,7 +80,7 @@ static const char *const helper_synopsis[] = { "SOURCE MOUNTPOINT [OPTION]...", 
 static const struct cli_command helper_command = {
     .name = "mount.fuse.sftfs",
     .synopsis = helper_synopsis,
-    .summary = "Mounts an App-V package; called by mount -t fuse.sftfs and for /etc/fstab.",
+    .summary = "Mounts an App-V, MSIX or AppX package; called by mount -t fuse.sftfs and for /etc/fstab.",
     .groups = helper_groups,
 };
 

@@ -84,7 +84,7 @@ static const struct cli_group groups[] = {
     { NULL, CLI_STYLE_LONG, NULL },
 };
 static const char *const synopsis[] = {
-    "[OPTION]... APP.osd|MANIFEST.xml|PACKAGE.sft|URL [MOUNTPOINT]",
+    "[OPTION]... APP.osd|MANIFEST.xml|PACKAGE|URL [MOUNTPOINT]",
     "-u [--lazy] MOUNTPOINT",
     "--list [--json]",
     NULL,
@@ -92,7 +92,7 @@ static const char *const synopsis[] = {
 static const struct cli_command command = {
     .name = "sftmount",
     .synopsis = synopsis,
-    .summary = "Mounts the package that an OSD, a manifest or a URL leads to.",
+    .summary = "Mounts a package (SFT, .appv, .msix, .appx, bundles), or the one that an OSD or manifest names.",
     .description = "Without MOUNTPOINT one is made under the user's runtime directory and printed. "
                    "Scripts in an OSD are never executed.",
     .groups = groups,
