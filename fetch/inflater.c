@@ -28,8 +28,10 @@ struct position {
 
 struct stream {
     struct package_stream s;
-    uint64_t spacing;                /* of the points, decoded bytes */
-    struct position *points[POINTS]; /* number i is at (i + 1) * spacing; NULL = none */
+    uint64_t spacing;         /* of the points, decoded bytes */
+    struct position **points; /* POINTS; number i is at (i + 1) * spacing, NULL = none. NULL: none at all */
+    unsigned count;           /* of them */
+    struct stream *next;      /* of those that have points */
 };
 
 struct cursor {
@@ -45,7 +47,8 @@ struct inflater {
     void *arg;
     struct stream *streams;
     size_t count;
-    unsigned points; /* in all */
+    unsigned points;      /* in all */
+    struct stream *first; /* of the streams that have points, POINTS_ALL at most */
     uint64_t reads;
     struct cursor cursors[CURSORS];
     uint8_t skipped[SKIP_STEP];
@@ -83,28 +86,47 @@ static void end_cursor(struct cursor *c)
     c->stream = NULL;
 }
 
+static void drop_point(struct inflater *d, struct stream *s, size_t index)
+{
+    (void)inflateEnd(&s->points[index]->z);
+    free(steal_ptr(&s->points[index]));
+    s->count--;
+    d->points--;
+}
+
+/* Those of a stream that has some. */
+static void drop_points(struct inflater *d, struct stream *s)
+{
+    struct stream **link = &d->first;
+
+    for (size_t i = 0; i < POINTS; i++)
+        if (s->points[i])
+            drop_point(d, s, i);
+    free(steal_ptr(&s->points));
+    while (*link != s)
+        link = &(*link)->next;
+    *link = s->next;
+}
+
 static void forget(struct inflater *d, struct stream *s)
 {
     for (size_t i = 0; i < CURSORS; i++)
         if (d->cursors[i].stream == s)
             end_cursor(&d->cursors[i]);
-    for (size_t i = 0; i < POINTS; i++) {
-        if (!s->points[i])
-            continue;
-        (void)inflateEnd(&s->points[i]->z);
-        free(steal_ptr(&s->points[i]));
-        d->points--;
-    }
+    if (s->points)
+        drop_points(d, s);
 }
 
 void inflater_free(struct inflater *d)
 {
     if (!d)
         return;
-    for (size_t i = 0; i < d->count; i++)
-        forget(d, &d->streams[i]);
-    for (size_t i = 0; i < CURSORS; i++)
+    while (d->first)
+        drop_points(d, d->first);
+    for (size_t i = 0; i < CURSORS; i++) {
+        end_cursor(&d->cursors[i]);
         free(d->cursors[i].input);
+    }
     free(d->streams);
     free(d);
 }
@@ -136,15 +158,51 @@ void inflater_forget(struct inflater *d, uint64_t at)
 
 /* --- points ------------------------------------------------------------------------------------- */
 
+/* Takes every second point, or the only one, from the stream that has the most. There is one that has. */
+static void thin_out(struct inflater *d)
+{
+    struct stream *most = d->first;
+    bool take = true;
+
+    for (struct stream *s = d->first; s; s = s->next)
+        if (s->count > most->count)
+            most = s;
+    for (size_t i = 0; i < POINTS; i++) {
+        if (!most->points[i])
+            continue;
+        if (take)
+            drop_point(d, most, i);
+        take = !take;
+    }
+    if (!most->count)
+        drop_points(d, most);
+}
+
+/* False without memory. */
+static bool make_points(struct inflater *d, struct stream *s)
+{
+    if (s->points)
+        return true;
+    s->points = calloc(POINTS, sizeof *s->points);
+    if (!s->points)
+        return false;
+    s->next = d->first;
+    d->first = s;
+    return true;
+}
+
 /* A hint: without memory there is none. */
 static void add_point(struct inflater *d, struct cursor *c)
 {
-    size_t index = (size_t)(c->at.out / c->stream->spacing) - 1;
+    struct stream *s = c->stream;
+    size_t index = (size_t)(c->at.out / s->spacing) - 1;
 
-    if (index >= POINTS || c->stream->points[index] || d->points == POINTS_ALL)
+    if (index >= POINTS || (s->points && s->points[index]))
         return;
+    if (d->points == POINTS_ALL)
+        thin_out(d);
     struct position *p = calloc(1, sizeof *p);
-    if (!p || inflateCopy(&p->z, &c->at.z) != Z_OK) {
+    if (!p || !make_points(d, s) || inflateCopy(&p->z, &c->at.z) != Z_OK) {
         free(p);
         return;
     }
@@ -152,14 +210,15 @@ static void add_point(struct inflater *d, struct cursor *c)
     p->out = c->at.out;
     p->z.next_in = NULL;
     p->z.avail_in = 0;
-    c->stream->points[index] = p;
+    s->points[index] = p;
+    s->count++;
     d->points++;
 }
 
 /* The last one not behind OUT, or NULL. */
 static struct position *find_point(const struct stream *s, uint64_t out)
 {
-    size_t i = (size_t)min_u64(out / s->spacing, POINTS);
+    size_t i = s->points ? (size_t)min_u64(out / s->spacing, POINTS) : 0;
 
     while (i-- > 0)
         if (s->points[i])

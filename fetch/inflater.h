@@ -2,7 +2,8 @@
 /*
  * Random access to deflate streams whose blocks nobody knows the places of (struct package_stream). Decoding
  * goes from the beginning; what has been gone through is remembered at points, so that going back costs a
- * stretch of at most a 64th of the stream or 1 MiB, whichever is more. Memory: up to 128 points of 43 KiB,
+ * stretch of at most a 64th of the stream or 1 MiB, whichever is more; where several large streams are read,
+ * they share the points, and the stretches are longer. Memory: up to 128 points of 43 KiB, 64 bytes a stream,
  * and 4 readers in order with 300 KiB each. Single-threaded.
  */
 #ifndef FETCH_INFLATER_H

@@ -123,6 +123,32 @@ static void going_back_costs_a_stretch_only(void)
     tear_down();
 }
 
+/* Streams of a package that has more of them than there are points for. */
+static void streams_share_the_points(void)
+{
+    enum { MANY = 40 };
+    struct package_stream many[MANY];
+
+    set_up();
+    inflater_free(f.d);
+    for (uint64_t i = 0; i < MANY; i++) { /* all of the same bytes */
+        many[i] = f.streams[0];
+        many[i].begin += i * 2 * PACKAGE_STREAM_GAP;
+    }
+    CU_ASSERT_EQUAL_FATAL(inflater_new(many, MANY, input, NULL, &f.d), 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        f.streams[0] = many[i];
+        check(0, STREAM_LEN - 10, 10);
+        f.bytes_read = 0;
+        check(0, STREAM_LEN - MIB / 2, 10);
+        CU_ASSERT(f.bytes_read < many[i].stored_len / 2);
+    }
+    f.streams[0] = many[MANY / 2]; /* what is remembered of it is less by now, and still right */
+    check(0, 4 * MIB + 5, 1000);
+    check(0, 2 * MIB + 5, 1000);
+    tear_down();
+}
+
 static void more_readers_than_cursors(void)
 {
     set_up();
@@ -187,6 +213,6 @@ static void errors_of_the_input_come_through(void)
 }
 
 UNIT_MAIN("inflater", TEST(in_order_every_byte_is_read_once), TEST(here_and_there_in_both),
-          TEST(going_back_costs_a_stretch_only), TEST(more_readers_than_cursors),
+          TEST(going_back_costs_a_stretch_only), TEST(streams_share_the_points), TEST(more_readers_than_cursors),
           TEST(what_is_not_in_a_stream), TEST(damage_is_told_and_forgotten),
           TEST(streams_that_end_early), TEST(errors_of_the_input_come_through))
