@@ -31,6 +31,7 @@ struct stream {
     uint64_t spacing;         /* of the points, decoded bytes */
     struct position **points; /* POINTS; number i is at (i + 1) * spacing, NULL = none. NULL: none at all */
     unsigned count;           /* of them */
+    unsigned restarts;
     struct stream *next;      /* of those that have points */
 };
 
@@ -148,12 +149,15 @@ static struct stream *find_stream(struct inflater *d, uint64_t at)
     return NULL;
 }
 
-void inflater_forget(struct inflater *d, uint64_t at)
+bool inflater_forget(struct inflater *d, uint64_t at)
 {
     struct stream *s = find_stream(d, at);
 
-    if (s)
-        forget(d, s);
+    if (!s || s->restarts == INFLATER_RESTARTS)
+        return false;
+    s->restarts++;
+    forget(d, s);
+    return true;
 }
 
 /* --- points ------------------------------------------------------------------------------------- */

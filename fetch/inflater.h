@@ -15,6 +15,8 @@
 #include "src/err.h"
 #include "src/package.h"
 
+#define INFLATER_RESTARTS 8u
+
 struct inflater;
 
 /* Reads LEN bytes at OFFSET of the container. */
@@ -32,7 +34,11 @@ void inflater_free(struct inflater *d); /* NULL is fine */
  */
 int inflater_read(struct inflater *d, uint64_t at, uint8_t *buf, size_t len, struct err *e) must_check;
 
-/* Forgets all that was remembered of the stream that AT is in: its bytes may come from elsewhere now. */
-void inflater_forget(struct inflater *d, uint64_t at);
+/*
+ * Forgets all that was remembered of the stream that AT is in: its bytes may come from elsewhere now. False, and
+ * nothing is forgotten, when there is none or that has been done INFLATER_RESTARTS times: what stays wrong would
+ * be decoded from its beginning for each of its blocks.
+ */
+bool inflater_forget(struct inflater *d, uint64_t at);
 
 #endif

@@ -16,6 +16,8 @@ enum { LOW_FLAGS = SOURCE_READ_LOW | SOURCE_READ_AHEAD };
 struct task {
     struct task *next;
     struct source_read *read;
+    unsigned more;  /* the thread's; FRESH and ELSEWHERE, for all pieces */
+    unsigned avoid; /* the thread's; the place that SOURCE_READ_ELSEWHERE means, for all pieces */
     bool cancelled; /* lock */
 };
 
@@ -30,6 +32,7 @@ struct streams_source {
     bool stopping;        /* lock */
     struct task *queue;   /* lock; in order of arrival */
     struct task *current; /* lock; what the thread works on */
+    unsigned place;        /* the thread's; where the last piece came from */
     struct source_read io; /* of the thread, a piece of the container */
     bool io_pending;      /* lock; begun and not done */
     int io_status;        /* lock */
@@ -93,9 +96,9 @@ static int input(void *arg, uint64_t offset, uint8_t *buf, size_t len, struct er
         pthread_mutex_unlock(&s->lock);
         return source_read_sync(s->below, offset, buf, len, e);
     }
-    s->io = (struct source_read){ .offset = offset, .len = len, .buf = buf, .flags = read->flags,
-                                  .place = read->place, .timeout_ms = read->timeout_ms,
-                                  .done = io_done, .arg = s };
+    s->io = (struct source_read){ .offset = offset, .len = len, .buf = buf,
+                                  .flags = read->flags | s->current->more, .place = s->current->avoid,
+                                  .timeout_ms = read->timeout_ms, .done = io_done, .arg = s };
     s->io_pending = true;
     source_start(s->below, &s->io); /* with the lock: cancelling finds it begun */
     while (s->io_pending)
@@ -103,7 +106,7 @@ static int input(void *arg, uint64_t offset, uint8_t *buf, size_t len, struct er
     int rc = s->io_status;
     if (rc && e)
         *e = s->io_err;
-    read->place = s->io.place;
+    s->place = s->io.place;
     pthread_mutex_unlock(&s->lock);
     return rc;
 }
@@ -125,15 +128,31 @@ static struct task *take(struct streams_source *s)
     return task;
 }
 
+/* Decodes what TASK wants. Bytes that are no deflate stream may be those of a proxy, or of one place of several,
+ * as blocks that have not their hash may be. */
+static int decode(struct streams_source *s, struct task *task, struct err *e)
+{
+    struct source_read *read = task->read;
+    int rc = inflater_read(s->inflater, read->offset, read->buf, read->len, e);
+
+    if (!rc || e->kind != ERR_CORRUPT || !inflater_forget(s->inflater, read->offset))
+        return rc;
+    if (!(task->more & SOURCE_READ_ELSEWHERE))
+        task->avoid = s->place;
+    task->more |= SOURCE_READ_FRESH | (source_places(s->below) > 1 ? SOURCE_READ_ELSEWHERE : 0);
+    return inflater_read(s->inflater, read->offset, read->buf, read->len, e);
+}
+
 static void serve(struct streams_source *s, struct task *task)
 {
     struct source_read *read = task->read;
     struct err e = { .kind = ERR_NONE };
 
     /* What was decoded of the place that had wrong bytes is of no use. */
-    if (read->flags & (SOURCE_READ_ELSEWHERE | SOURCE_READ_FRESH))
-        inflater_forget(s->inflater, read->offset);
-    int rc = inflater_read(s->inflater, read->offset, read->buf, read->len, &e);
+    if (task->more)
+        (void)inflater_forget(s->inflater, read->offset);
+    int rc = decode(s, task, &e);
+    read->place = s->place;
     pthread_mutex_lock(&s->lock);
     s->current = NULL;
     pthread_mutex_unlock(&s->lock);
@@ -193,8 +212,8 @@ static void streams_start(struct source *source, struct source_read *read)
     if (!rc) {
         task->read = read;
         read->impl = task;
-        if (!(read->flags & SOURCE_READ_ELSEWHERE))
-            read->place = 0;
+        task->more = read->flags & (SOURCE_READ_ELSEWHERE | SOURCE_READ_FRESH);
+        task->avoid = read->place;
         rc = enqueue(s, task, &e);
     }
     if (rc) {

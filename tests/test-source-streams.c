@@ -25,16 +25,27 @@ static struct below {
     struct source_read *waiting[READS]; /* lock */
     unsigned count;                     /* lock */
     unsigned started, promoted;         /* lock */
+    unsigned places_asked;              /* lock; bits of those that answered */
+    uint64_t wrong_at;                  /* of the container; 0 = nowhere. Wrong at place 0 … */
+    unsigned wrong_flags;               /* … until a read has one of these flags */
     bool hold;                          /* lock; reads wait to be answered or cancelled */
     bool closed;
 } below = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
+/* There are two places. */
 static void answer(struct source_read *read, enum err_kind kind)
 {
     struct err e;
 
     if (kind == ERR_NONE) {
+        read->place = read->flags & SOURCE_READ_ELSEWHERE ? !read->place : 0;
         memcpy(read->buf, below.bytes + read->offset, read->len);
+        pthread_mutex_lock(&below.lock);
+        below.places_asked |= 1u << read->place;
+        if (below.wrong_at && below.wrong_at - read->offset < read->len && !read->place &&
+            !(read->flags & below.wrong_flags))
+            read->buf[below.wrong_at - read->offset] ^= 0xff;
+        pthread_mutex_unlock(&below.lock);
         read->done(read, 0, NULL);
     } else {
         int rc = err_set(&e, kind, "as the test wants it");
@@ -149,8 +160,10 @@ static void set_up(bool hold)
     memset(below.bytes, 'h', HEAD);
     memcpy(below.bytes + HEAD, stored, len);
     free(stored);
-    below.source = (struct source){ .ops = &below_ops, .size = HEAD + len, .name = strdup("test") };
-    below.count = below.started = below.promoted = 0;
+    below.source = (struct source){ .ops = &below_ops, .size = HEAD + len, .name = strdup("test"),
+                                    .places = 2 };
+    below.count = below.started = below.promoted = below.places_asked = below.wrong_flags = 0;
+    below.wrong_at = 0;
     below.hold = hold;
     below.closed = false;
     make_package(HEAD + len, len);
@@ -357,6 +370,63 @@ static void another_place_is_read_from_the_beginning(void)
     tear_down();
 }
 
+/* Not the second one of several pieces from where the first must not come from. */
+static void all_pieces_are_read_elsewhere(void)
+{
+    static struct my_read a;
+
+    set_up(false);
+    finished = 0;
+    start(&a, begin + STREAM_LEN - 2000, SOURCE_READ_ELSEWHERE);
+    CU_ASSERT_EQUAL(wait_for(&a), ERR_NONE);
+    CU_ASSERT_EQUAL(below.places_asked, 1u << 1);
+    CU_ASSERT_EQUAL(a.io.place, 1);
+    CU_ASSERT(!memcmp(a.bytes, plain + STREAM_LEN - 2000, sizeof a.bytes));
+    start(&a, begin + STREAM_LEN - 1000, 0); /* needs nothing more from below */
+    CU_ASSERT_EQUAL(wait_for(&a), ERR_NONE);
+    CU_ASSERT_EQUAL(a.io.place, 1);
+    tear_down();
+}
+
+/* Bytes at which decoding ends, which are not told from wrong ones that it goes over. FLAGS: what makes
+ * them right. */
+static void wrong_once(unsigned flags, uint64_t at)
+{
+    static struct my_read a;
+
+    set_up(false);
+    finished = 0;
+    below.wrong_at = HEAD + at;
+    below.wrong_flags = flags;
+    start(&a, begin + STREAM_LEN - 2000, 0);
+    CU_ASSERT_EQUAL(wait_for(&a), ERR_NONE);
+    CU_ASSERT(!memcmp(a.bytes, plain + STREAM_LEN - 2000, sizeof a.bytes));
+    tear_down();
+}
+
+static void what_does_not_decode_is_asked_for_again(void)
+{
+    wrong_once(SOURCE_READ_FRESH, 0);  /* the kind of the first block */
+    wrong_once(0, 0);                  /* right at the other place */
+}
+
+/* Each of its blocks would cost all that is before it. */
+static void what_stays_wrong_is_not_asked_for_without_end(void)
+{
+    static struct my_read a;
+
+    set_up(false);
+    finished = 0;
+    below.wrong_at = HEAD + (below.source.size - HEAD) / 2;
+    for (unsigned i = 0; i < 50; i++) {
+        finished = 0;
+        start(&a, begin + STREAM_LEN - 60000 + i * 1000, SOURCE_READ_FRESH);
+        (void)wait_for(&a);
+    }
+    CU_ASSERT(below.started < 250);
+    tear_down();
+}
+
 static void closing_ends_what_waits(void)
 {
     static struct my_read a, b;
@@ -374,4 +444,6 @@ static void closing_ends_what_waits(void)
 UNIT_MAIN("source-streams", TEST(nothing_is_added_without_streams), TEST(container_and_streams_are_read),
           TEST(who_waits_goes_first), TEST(reads_are_cancelled_wherever_they_are),
           TEST(errors_come_through_and_do_not_stay), TEST(another_place_is_read_from_the_beginning),
+          TEST(all_pieces_are_read_elsewhere), TEST(what_does_not_decode_is_asked_for_again),
+          TEST(what_stays_wrong_is_not_asked_for_without_end),
           TEST(closing_ends_what_waits))
