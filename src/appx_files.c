@@ -81,8 +81,7 @@ static int find_data(const struct container_input *in, struct appx_file *f, stru
         f->data_at = f->map->local_size;
     } else {
         f->data_at = guess_header(entry);
-        log_warning(LOG, "the block map is wrong about where a file begins; file=\"%s\" header=%" PRIu32
-                    " assumed=%" PRIu32, f->path, f->map->local_size, f->data_at);
+        f->guessed = true;
     }
     if (!is_possible(entry, f->data_at))
         return err_at(e, ERR_CORRUPT, NULL, entry->local, "'%s' is longer than its place", f->path);
@@ -122,9 +121,7 @@ static void find_blocks(const struct blockmap *map, struct appx_file *f)
     if (entry->method != ZIP_DEFLATED || sizes_fit(map, f))
         return;
     f->whole = f->block_count == 1 && entry->csize <= STORED_LEN_MAX;
-    f->sequential = !f->whole;
-    log_info(LOG, "the block map does not say where the blocks of a file begin; it is decoded from its "
-             "beginning; file=\"%s\" bytes=%" PRIu64, f->path, entry->size);
+    f->sequential = f->block_count && !f->whole;
 }
 
 /* --- one by one ------------------------------------------------------------------------------- */
@@ -207,6 +204,31 @@ static int add_up(struct appx_files *f, struct err *e)
     return 0;
 }
 
+/* One line each, however many files there are. */
+static void tell(const struct appx_files *f)
+{
+    const struct appx_file *guessed = NULL, *sequential = NULL;
+    uint32_t guesses = 0, sequentials = 0;
+
+    for (uint32_t i = f->count; i-- > 0;) {
+        if (f->files[i].guessed) {
+            guessed = &f->files[i];
+            guesses++;
+        }
+        if (f->files[i].sequential) {
+            sequential = &f->files[i];
+            sequentials++;
+        }
+    }
+    if (guessed)
+        log_warning(LOG, "the block map is wrong about where files begin; file=\"%s\" header=%" PRIu32
+                    " assumed=%" PRIu32 " files=%" PRIu32, guessed->path, guessed->map->local_size,
+                    guessed->data_at, guesses);
+    if (sequential)
+        log_info(LOG, "the block map does not say where the blocks of files begin; they are decoded from "
+                 "their beginning; file=\"%s\" files=%" PRIu32, sequential->path, sequentials);
+}
+
 int appx_files_join(const struct container_input *in, const struct zip_directory *d,
                     const struct blockmap *map, struct appx_files *out, struct err *e)
 {
@@ -226,6 +248,8 @@ int appx_files_join(const struct container_input *in, const struct zip_directory
         rc = add_up(out, e);
     if (rc)
         appx_files_free(out);
+    else
+        tell(out);
     return rc;
 }
 

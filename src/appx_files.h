@@ -23,6 +23,7 @@ struct appx_file {
     uint32_t block_count;
     bool whole;           /* one block, although the map has no usable sizes */
     bool sequential;      /* several, and the map does not say where they begin */
+    bool guessed;         /* DATA_AT: the local header is not at hand, and the map is wrong about it */
 };
 
 struct appx_files {

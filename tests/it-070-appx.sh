@@ -95,6 +95,8 @@ PY
 step "over HTTP: few requests, then from the disk cache without a server"
 mkdir "$T/www" "$T/cache"
 appx "$T/continuous.msix" --continuous
+expect_status 0 sft ls "$T/continuous.msix"
+expect_equal "$(grep -c 'block map' "$T/err")" 1 # not a line for each of its files
 cp "$T/p.appv" "$T/1.msix" "$T/continuous.msix" "$T/www/"
 start_nginx "$T/www"
 for name in p.appv 1.msix continuous.msix; do
