@@ -247,7 +247,7 @@ expect_status 0 sft cat --metadata "$T/p.appv" appxmanifest.xml
 expect_status 3 sft cat "$T/p.appv" other.xml
 grep -q metadata "$T/err" && die "a hint that leads nowhere"
 expect_status 0 sft ls -l --metadata "$T/p.appv" # a ZIP archive says no times of directories
-expect_text "$T/out" '^d------ +0  -  +Root/$'
+expect_text "$T/out" '^d------ +0  2025-01-01T12:00:00Z  Root/$'
 
 step "what the manifest says"
 appx "$T/app.msix" --executable 'VFS/ProgramFilesX64/Try It/numbers.txt' --publisher 'CN="A, B"'
