@@ -336,7 +336,7 @@ int convert_programs_of_details(struct convert_programs *to, const struct pack_p
     struct collecting c = { to, p, tree, format, l };
     size_t count;
     const struct package_detail *d = package_details(p->in->package, &count);
-    struct application a = { NULL };
+    struct application a = { .executable = NULL };
     unsigned seen = 0;
     int rc = 0;
     for (size_t i = 0; i < count; i++)
@@ -354,7 +354,7 @@ int convert_programs_of_details(struct convert_programs *to, const struct pack_p
                 rc = add_application(&c, &a, d, count, e);
             else
                 l->count[LOSS_PROGRAMS_OUTSIDE]++;
-            a = (struct application){ NULL };
+            a = (struct application){ .executable = NULL };
         }
     }
     return rc;

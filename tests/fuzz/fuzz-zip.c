@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "src/appx_rules.h"
 #include "src/zip.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -50,6 +51,25 @@ static void walk(const struct container_input *in, const struct zip_directory *d
     }
 }
 
+/* The same findings, however the bytes come. */
+static void check_rules(const struct zip_directory *d, const uint8_t *data)
+{
+    static struct appx_findings found[2];
+    const uint64_t steps[] = { d->offset / 3 + 1, d->offset + 1 };
+    struct appx_rules *r;
+
+    for (size_t i = 0; i < 2; i++) {
+        FUZZ_CHECK(!appx_rules_new(d, NULL, &found[i], &r, NULL));
+        for (uint64_t at = 0; at < d->offset; at += steps[i])
+            appx_rules_feed(r, data + at, (size_t)min_u64(steps[i], d->offset - at));
+        FUZZ_CHECK(!appx_rules_types(r, data, (size_t)d->offset, NULL));
+        appx_rules_free(r);
+    }
+    FUZZ_CHECK(found[0].count == found[1].count);
+    for (size_t i = 0; i < found[0].count && i < APPX_FINDINGS_MAX; i++)
+        FUZZ_CHECK(!strcmp(found[0].text[i], found[1].text[i]));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     union {
@@ -80,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!rc) {
         walk(&in, &d, data);
         check_apart(&d);
+        check_rules(&d, data);
     }
     zip_directory_free(&d);
     return 0;
