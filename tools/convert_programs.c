@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "src/fold.h"
 #include "src/osd.h"
@@ -204,7 +205,9 @@ static int keep_if_ours(char *path, const struct package *p, char ***paths, size
                         struct err *e)
 {
     struct osd *osd = NULL;
-    bool ours = !read_osd(path, &osd, NULL) && is_of(osd, p);
+    struct stat st;
+    /* Nobody has named it: a pipe called so would be waited for. */
+    bool ours = !stat(path, &st) && S_ISREG(st.st_mode) && !read_osd(path, &osd, NULL) && is_of(osd, p);
     char **grown = ours ? realloc(*paths, (*count + 1) * sizeof *grown) : NULL;
     osd_free(osd);
     if (!ours) {
