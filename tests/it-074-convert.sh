@@ -176,6 +176,31 @@ cp "$T/old/a.sft" "$T/pipes/"
 mkfifo "$T/pipes/pipe.osd"
 expect_status 0 timeout -s KILL 60 sft convert "$T/pipes/a.sft" -o "$T/pipes.appv"
 
+step "SFT files that name an asset directory and have none, or more beside it"
+mkdir "$T/roots"
+base64 -d <<'END' | gunzip >"$T/roots/none.sft" || die "cannot write it"
+H4sIAAAAAAACAwv2dXNjZGBgaGCAABgNA/I5p92+HJGOZ0jkuFh3uuN84r+Mt8Fme7Xyg+/21yfsfFacVpJWrJCTWJlfWqJgyMul
+xgTRB6MZ0cxjQuOD5FkZcIPb0k/O1hUbB0xfPYvr8JuqJ2+UpY9djtr/Z+HqbVHTBMMsAoL8A0BmyEHVy6HpP3iZYVf/hfW896qb
+uBqzd3TxV3MtN98iarbpgub7vuQVcQwC6O6p4GRILC5OLdEzMDD08AwOAYnKQmU1oDQzlM7ez60aqiWg8pf3zOP7l2Ovrq79wdfo
+fV06UJPn2IoJC29obNX/q6CxlIEhgRHuf0Ygdjhm5MDk7OkSARJWhkr5oBkeJ96ju5ZNb83udRnrDqrnmPW3Pl0etHXDnzesyuxz
+8soEwYb7XGVgSGJk4XiQeyHfRuS25uPj/+fLi4ozMdhLL2Dz9fSDWMEBNZIDLXTWhxZ8XdjIXfW9Z733ca40ft6vck67fsr6Pt1k
+1Pvghe0fWMQAAB6JOkgmAgAA
+END
+base64 -d <<'END' | gunzip >"$T/roots/two.sft" || die "cannot write it"
+H4sIAAAAAAACAwv2dXNjZGBgaGCAABgNAype2/6vfVfgdMyvx8nEuj7nP8+JREPhwhjzyEs79vl+zihOK0krVshJrMwvLVEw5OUy
+YoLog9GMaOYxofFB8qwMuAF/3d1+qZ5v62wPJPzbv1h3r/MKC14XMc4LlkqTLwgzvA4ICPIPAJkhB1Uvh6b/4GWGXf0X1vPeq27i
+asze0cVfzbXcfIuo2aYLmu/7klfEMQigu6eCkyGxuDi1RM/AwNDDMzgEJCoLldWA0sxQOns/t2qoloDKX94zj+9fjr26uvYHX6P3
+delATZ5jKyYsvKGxVf+vgsZSBoYERrj/GYHY4ZiRA5Ozp0sESFgfKjUNzfCtXqUHDgUuX6jMKGHle8XnzNRlN9u3dRzQ27yrkt1W
+1yEZbPg0U0aGJCc23gvixxzebs3mZTCNPiWyLObl9asH/8eo8AiyCDCYzWtRYTNn9PSDWMcBNZ4DLaTWhxZ8XdjIXfW9Z733ca40
+ft6vck67fsr6Pt1k1Pvghe0fWCQBANGNG4MyAgAA
+END
+for name in none two; do
+    expect_status 0 sft convert "$T/roots/$name.sft" -o "$T/roots/$name.appv" --publisher CN=Q
+done
+expect_status 0 sft ls "$T/roots/two.appv"
+expect_equal "$(tr '\n' ' ' <"$T/out")" "a b "
+[ ! -e "$T/y.appv" ] || die "a package was left"
+
 step "in words"
 expect_status 0 sft convert "$T/old/a.sft" -o "$T/words.appv"
 expect_text "$T/out" '^lost: attributes .*\(1\)$'

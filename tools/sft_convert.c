@@ -198,6 +198,14 @@ static const char *asset_directory(const struct convert *c)
                                                                                            : NULL;
 }
 
+/* The asset directory, which a header that names one does not prove to be there, and nothing else beside it. */
+static uint32_t content_of(const struct package *p)
+{
+    const struct node *root = package_node(p, NODE_ROOT);
+    bool one = root->child_count == 1 && sft_is_dir(package_node(p, root->first_child));
+    return one ? root->first_child : NODE_ROOT;
+}
+
 static int make_tree(struct convert *c, struct err *e)
 {
     const struct package_info *info = package_info(c->in.package);
@@ -209,7 +217,7 @@ static int make_tree(struct convert *c, struct err *e)
         .case_sensitive = to_sft && info->case_sensitive,
     };
     if (is_sft(c) && *info->root_name)
-        o.top = package_node(c->in.package, NODE_ROOT)->first_child; /* the only one there */
+        o.top = content_of(c->in.package);
     c->job.o.case_sensitive = o.case_sensitive;
     return pack_package_tree(&c->in, &o, &c->origin, &c->job.tree, e);
 }
