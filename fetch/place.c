@@ -174,9 +174,10 @@ char *place_beside(const char *location, const char *name)
     if (!encoded)
         return NULL;
     (void)opc_name_encode(name, len, encoded);
-    while (dir && !place_is_separator(location[dir - 1]))
+    size_t least = scheme ? scheme + 1 : 0; /* with the colon */
+    while (dir > least && !place_is_separator(location[dir - 1]))
         dir--;
-    bool no_path = scheme && dir <= scheme + 3; /* http://host */
+    bool no_path = scheme && dir == scheme + 3 && !strncmp(location + scheme, "://", 3); /* http://host */
     if (asprintf(&out, "%.*s%s%s%.*s", (int)(no_path ? end : dir), location,
                  no_path ? "/" : dir ? "" : "./", scheme ? encoded : name,
                  (int)(*query == '?' ? strcspn(query, "#") : 0), query) < 0)

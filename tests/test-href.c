@@ -368,6 +368,9 @@ static void an_object_beside_another(void)
         { "http://h", "b.appx", "http://h/b.appx" },
         { "http://h?q", "b.appx", "http://h/b.appx?q" },
         { "file:///pkg/all%20it.msixbundle", "b c.appx", "file:///pkg/b%20c.appx" },
+        { "file:/all.msixbundle", "b c.appx", "file:/b%20c.appx" },
+        { "file:p/all.msixbundle", "b.appx", "file:p/b.appx" },
+        { "file:all.msixbundle", "b.appx", "file:b.appx" },
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char *got = place_beside(rows[i][0], rows[i][1]);
