@@ -248,7 +248,7 @@ int package_builder_add_stream(struct package_builder *b, uint64_t offset, uint6
                        offset, decoded);
     if (last)
         next = (last->begin + last->len + 2 * PACKAGE_STREAM_GAP) & ~(PACKAGE_STREAM_GAP - 1);
-    if (decoded > INT64_MAX - next)
+    if (next > INT64_MAX || decoded > INT64_MAX - next)
         return err_set(e, ERR_LIMIT, "the package is too large");
     int rc = grow_streams(p, e);
     if (rc)

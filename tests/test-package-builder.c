@@ -789,6 +789,24 @@ static void long_paths_are_shortened_in_messages(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "separator"));
 }
 
+/* An object may claim any size, and its streams to decode to a thousand times that. */
+static void streams_end_below_2_63(void)
+{
+    struct package_counts counts = { .nodes = 1 };
+    struct package_info info = { .format = "test", .block_size = 4096, .container_bytes = UINT64_C(1) << 60 };
+    struct package_builder *b;
+    uint64_t begin;
+    struct err e;
+
+    CU_ASSERT_EQUAL_FATAL(package_builder_new(&counts, &b, &e), 0);
+    CU_ASSERT_EQUAL_FATAL(package_builder_set_info(b, &info, &e), 0);
+    CU_ASSERT_EQUAL(package_builder_add_stream(b, 0, UINT64_C(1) << 60,
+                                               INT64_MAX - PACKAGE_STREAM_BASE, &begin, &e), 0);
+    CU_ASSERT(package_builder_add_stream(b, 0, 100, 100, &begin, &e) < 0);
+    CU_ASSERT_EQUAL(e.kind, ERR_LIMIT);
+    package_builder_free(b);
+}
+
 UNIT_MAIN(
     "package builder", TEST(fewer_items_than_announced_are_refused),
     TEST(more_items_than_announced_are_refused), TEST(counts_that_cannot_be_are_refused),
@@ -812,4 +830,4 @@ UNIT_MAIN(
     TEST(every_extent_belongs_to_exactly_one_file), TEST(small_extents_that_overlap_are_refused),
     TEST(runs_of_blocks_may_be_shared), TEST(launch_runs_are_checked),
     TEST(version_history_is_checked), TEST(security_descriptors_have_sane_lengths),
-    TEST(errors_need_no_struct_err), TEST(long_paths_are_shortened_in_messages))
+    TEST(streams_end_below_2_63), TEST(errors_need_no_struct_err), TEST(long_paths_are_shortened_in_messages))
