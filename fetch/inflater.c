@@ -32,6 +32,7 @@ struct stream {
     struct position **points; /* POINTS; number i is at (i + 1) * spacing, NULL = none. NULL: none at all */
     unsigned count;           /* of them */
     unsigned restarts;
+    uint64_t note;
     struct stream *next;      /* of those that have points */
 };
 
@@ -158,6 +159,13 @@ bool inflater_forget(struct inflater *d, uint64_t at)
     s->restarts++;
     forget(d, s);
     return true;
+}
+
+uint64_t *inflater_note(struct inflater *d, uint64_t at)
+{
+    struct stream *s = find_stream(d, at);
+
+    return s ? &s->note : NULL;
 }
 
 /* --- points ------------------------------------------------------------------------------------- */

@@ -41,4 +41,7 @@ int inflater_read(struct inflater *d, uint64_t at, uint8_t *buf, size_t len, str
  */
 bool inflater_forget(struct inflater *d, uint64_t at);
 
+/* A word of the caller's for the stream that AT is in, 0 at first; NULL when it is in none. */
+uint64_t *inflater_note(struct inflater *d, uint64_t at);
+
 #endif

@@ -128,31 +128,45 @@ static struct task *take(struct streams_source *s)
     return task;
 }
 
+/*
+ * How TASK is to read the stream from now on: MORE, and not from AVOID if that is ELSEWHERE. It stays so for the
+ * stream: wrong bytes make all blocks behind them wrong, and none of these shall have to find out. False when it
+ * is read so already, or will not be begun again.
+ */
+static bool change_way(struct streams_source *s, struct task *task, unsigned more, unsigned avoid)
+{
+    uint64_t *way = inflater_note(s->inflater, task->read->offset);
+    uint64_t old = way ? *way : 0, elsewhere = SOURCE_READ_ELSEWHERE;
+    uint64_t wanted = more & elsewhere ? (uint64_t)avoid << 32 | more : old | more;
+    bool changed = way && wanted != old && inflater_forget(s->inflater, task->read->offset);
+
+    if (changed)
+        *way = wanted;
+    task->more = way ? (unsigned)(*way & UINT32_MAX) : 0;
+    task->avoid = way ? (unsigned)(*way >> 32) : 0;
+    return changed;
+}
+
 /* Decodes what TASK wants. Bytes that are no deflate stream may be those of a proxy, or of one place of several,
  * as blocks that have not their hash may be. */
 static int decode(struct streams_source *s, struct task *task, struct err *e)
 {
     struct source_read *read = task->read;
-    int rc = inflater_read(s->inflater, read->offset, read->buf, read->len, e);
+    unsigned more = SOURCE_READ_FRESH | (source_places(s->below) > 1 ? SOURCE_READ_ELSEWHERE : 0);
 
-    if (!rc || e->kind != ERR_CORRUPT || !inflater_forget(s->inflater, read->offset))
-        return rc;
-    if (!(task->more & SOURCE_READ_ELSEWHERE))
-        task->avoid = s->place;
-    task->more |= SOURCE_READ_FRESH | (source_places(s->below) > 1 ? SOURCE_READ_ELSEWHERE : 0);
-    return inflater_read(s->inflater, read->offset, read->buf, read->len, e);
+    (void)change_way(s, task, task->more, task->avoid);
+    int rc = inflater_read(s->inflater, read->offset, read->buf, read->len, e);
+    if (rc && e->kind == ERR_CORRUPT && change_way(s, task, more, s->place))
+        rc = inflater_read(s->inflater, read->offset, read->buf, read->len, e);
+    return rc;
 }
 
 static void serve(struct streams_source *s, struct task *task)
 {
-    struct source_read *read = task->read;
     struct err e = { .kind = ERR_NONE };
-
-    /* What was decoded of the place that had wrong bytes is of no use. */
-    if (task->more)
-        (void)inflater_forget(s->inflater, read->offset);
     int rc = decode(s, task, &e);
-    read->place = s->place;
+
+    task->read->place = s->place;
     pthread_mutex_lock(&s->lock);
     s->current = NULL;
     pthread_mutex_unlock(&s->lock);

@@ -410,6 +410,26 @@ static void what_does_not_decode_is_asked_for_again(void)
     wrong_once(0, 0);                  /* right at the other place */
 }
 
+/* Without any of the blocks behind them having to find that out. */
+static void what_was_wrong_stays_elsewhere(void)
+{
+    static struct my_read a;
+
+    set_up(false);
+    finished = 0;
+    below.wrong_at = HEAD + 1000; /* and what refers to it */
+    start(&a, begin, SOURCE_READ_ELSEWHERE);
+    CU_ASSERT_EQUAL(wait_for(&a), ERR_NONE);
+    below.places_asked = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        start(&a, begin + (uint64_t)i * 250000, i % 2 ? SOURCE_READ_FRESH : 0);
+        CU_ASSERT_EQUAL(wait_for(&a), ERR_NONE);
+        CU_ASSERT(!memcmp(a.bytes, plain + (uint64_t)i * 250000, sizeof a.bytes));
+    }
+    CU_ASSERT_EQUAL(below.places_asked, 1u << 1);
+    tear_down();
+}
+
 /* Each of its blocks would cost all that is before it. */
 static void what_stays_wrong_is_not_asked_for_without_end(void)
 {
@@ -445,5 +465,5 @@ UNIT_MAIN("source-streams", TEST(nothing_is_added_without_streams), TEST(contain
           TEST(who_waits_goes_first), TEST(reads_are_cancelled_wherever_they_are),
           TEST(errors_come_through_and_do_not_stay), TEST(another_place_is_read_from_the_beginning),
           TEST(all_pieces_are_read_elsewhere), TEST(what_does_not_decode_is_asked_for_again),
-          TEST(what_stays_wrong_is_not_asked_for_without_end),
+          TEST(what_was_wrong_stays_elsewhere), TEST(what_stays_wrong_is_not_asked_for_without_end),
           TEST(closing_ends_what_waits))
