@@ -137,7 +137,7 @@ static bool change_way(struct streams_source *s, struct task *task, unsigned mor
 {
     uint64_t *way = inflater_note(s->inflater, task->read->offset);
     uint64_t old = way ? *way : 0, elsewhere = SOURCE_READ_ELSEWHERE;
-    uint64_t wanted = more & elsewhere ? (uint64_t)avoid << 32 | more : old | more;
+    uint64_t wanted = more & elsewhere ? (uint64_t)avoid << 32 | (old & UINT32_MAX) | more : old | more;
     bool changed = way && wanted != old && inflater_forget(s->inflater, task->read->offset);
 
     if (changed)
@@ -145,6 +145,19 @@ static bool change_way(struct streams_source *s, struct task *task, unsigned mor
     task->more = way ? (unsigned)(*way & UINT32_MAX) : 0;
     task->avoid = way ? (unsigned)(*way >> 32) : 0;
     return changed;
+}
+
+/* The other places fail, and TASK does not insist: better what may be wrong, and is verified, than nothing. */
+static bool give_way(struct streams_source *s, struct task *task, const struct err *e)
+{
+    const unsigned elsewhere = SOURCE_READ_ELSEWHERE;
+    uint64_t *way = inflater_note(s->inflater, task->read->offset);
+
+    if (!(task->more & elsewhere) || task->read->flags & elsewhere || e->kind == ERR_CORRUPT ||
+        e->kind == ERR_CANCELLED || !way)
+        return false;
+    *way = task->more &= ~elsewhere;
+    return true;
 }
 
 /* Decodes what TASK wants. Bytes that are no deflate stream may be those of a proxy, or of one place of several,
@@ -156,7 +169,7 @@ static int decode(struct streams_source *s, struct task *task, struct err *e)
 
     (void)change_way(s, task, task->more, task->avoid);
     int rc = inflater_read(s->inflater, read->offset, read->buf, read->len, e);
-    if (rc && e->kind == ERR_CORRUPT && change_way(s, task, more, s->place))
+    if (rc && ((e->kind == ERR_CORRUPT && change_way(s, task, more, s->place)) || give_way(s, task, e)))
         rc = inflater_read(s->inflater, read->offset, read->buf, read->len, e);
     return rc;
 }

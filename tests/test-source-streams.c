@@ -28,6 +28,7 @@ static struct below {
     unsigned places_asked;              /* lock; bits of those that answered */
     uint64_t wrong_at;                  /* of the container; 0 = nowhere. Wrong at place 0 … */
     unsigned wrong_flags;               /* … until a read has one of these flags */
+    bool gone;                          /* the second place is */
     bool hold;                          /* lock; reads wait to be answered or cancelled */
     bool closed;
 } below = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
@@ -37,6 +38,8 @@ static void answer(struct source_read *read, enum err_kind kind)
 {
     struct err e;
 
+    if (below.gone && read->flags & SOURCE_READ_ELSEWHERE)
+        kind = ERR_NETWORK;
     if (kind == ERR_NONE) {
         read->place = read->flags & SOURCE_READ_ELSEWHERE ? !read->place : 0;
         memcpy(read->buf, below.bytes + read->offset, read->len);
@@ -165,7 +168,7 @@ static void set_up(bool hold)
     below.count = below.started = below.promoted = below.places_asked = below.wrong_flags = 0;
     below.wrong_at = 0;
     below.hold = hold;
-    below.closed = false;
+    below.closed = below.gone = false;
     make_package(HEAD + len, len);
     source = &below.source;
     CU_ASSERT_EQUAL_FATAL(source_streams_add(package, &source, &e), 0);
@@ -427,6 +430,12 @@ static void what_was_wrong_stays_elsewhere(void)
         CU_ASSERT(!memcmp(a.bytes, plain + (uint64_t)i * 250000, sizeof a.bytes));
     }
     CU_ASSERT_EQUAL(below.places_asked, 1u << 1);
+    below.gone = true; /* the rest is right at the first */
+    start(&a, begin + STREAM_LEN - 1000, SOURCE_READ_ELSEWHERE);
+    CU_ASSERT_EQUAL(wait_for(&a), ERR_NETWORK);
+    start(&a, begin + STREAM_LEN - 1000, 0);
+    CU_ASSERT_EQUAL(wait_for(&a), ERR_NONE);
+    CU_ASSERT(!memcmp(a.bytes, plain + STREAM_LEN - 1000, sizeof a.bytes));
     tear_down();
 }
 
