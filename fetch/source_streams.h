@@ -3,7 +3,8 @@
  * A source on top of another: what a package's streams (struct package_stream) decode to can be read from it as if
  * it lay in the container. Everything else is passed on. Such packages are rare, and slower: one thread
  * decodes, one read at a time, those that somebody waits for first. A read of a stream has the timeout
- * for each piece of it that has to be fetched.
+ * for each piece of it that has to be fetched. A stream that had wrong bytes is begun again, past caches and from
+ * another place, and stays so; but not for each of its blocks (INFLATER_RESTARTS).
  */
 #ifndef FETCH_SOURCE_STREAMS_H
 #define FETCH_SOURCE_STREAMS_H
