@@ -100,6 +100,9 @@ expect_status 5 sft diff "$T/bad.sft" -o "$T/none"
 step "what does not fit is refused"
 expect_status 3 sft diff "$T/1.sft" -o "$T/none"
 expect_text "$T/err" 'no older version'
+pack "$T/1" "$T/p.appv"
+expect_status 4 sft diff "$T/p.appv" -o "$T/no.dsft"
+expect_text "$T/err" 'only SFT files'
 expect_status 3 sft diff "$T/3.sft" -o "$T/none" --base 7
 expect_text "$T/err" 'no version 7'
 expect_status 2 sft diff "$T/3.sft" -o "$T/none" --base 3

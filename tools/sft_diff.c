@@ -72,6 +72,9 @@ static int find_base(struct diff *d, struct err *e)
     const struct package_info *info = package_info(d->in->package);
     const char *text = d->base_text;
 
+    if (strcmp(info->format, "sft") != 0)
+        return err_set(e, ERR_UNSUPPORTED, "only SFT files have a history to cut from, this is %s",
+                       info->format);
     if (info->version_count < 2)
         return err_set(e, ERR_NOT_FOUND,
                        "its history has no older version; 'sft pack --upgrade' makes packages that "
