@@ -196,6 +196,23 @@ expect_status 10 sft pack "$T/own" -o "$T/y.msix"
 expect_text "$T/err" 'App-V'
 [ ! -e "$T/y.msix" ] || die "a package was left"
 
+step "what sft extract --metadata has written"
+expect_status 0 sft extract --metadata "$T/x.msix" -C "$T/repack"
+pack "$T/repack" "$T/repacked.msix"
+expect_equal "$(unzip -p "$T/repacked.msix" AppxManifest.xml | sha256sum)" \
+    "$(unzip -p "$T/x.msix" AppxManifest.xml | sha256sum)"
+expect_status 0 sft extract --metadata "$T/x.appv" -C "$T/again.appv.d"
+expect_status 2 sft pack "$T/again.appv.d" -o "$T/y.appv"
+expect_text "$T/err" 'give .*/again.appv.d/Root, with Registry.dat'
+mv "$T/again.appv.d/Registry.dat" "$T/again.appv.d/Root"
+pack "$T/again.appv.d/Root" "$T/again.appv"
+expect_equal "$(unzip -p "$T/again.appv" Registry.dat)" hive
+cp "$T/repack/AppxManifest.xml" "$T/again.appv.d/Root"
+pack "$T/again.appv.d/Root" "$T/again.appv" --force
+expect_text "$T/pack.out" 'AppxManifest.xml is packed like any file'
+expect_equal "$(sft cat "$T/again.appv" AppxManifest.xml | sha256sum)" \
+    "$(sha256sum <"$T/repack/AppxManifest.xml")"
+
 step "options that mean nothing to a format"
 for options in "-b 16" "--guid 01234567-89ab-cdef-0123-456789abcdef" "--launch-list $T/list" "--manifest" \
     "--case-sensitive" "--no-short-names" "--root-name x" "--upgrade $T/r.sft" "-c zstd" "-l 10"; do

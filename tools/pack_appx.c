@@ -95,6 +95,20 @@ static int take_manifest(struct pack_appx *p, uint32_t entry, struct err *e)
     return rc;
 }
 
+/* A manifest in the tree of an App-V package: with Root beside it the tree is one of those that sft extract
+ * --metadata writes, of which only what is below Root can be meant. */
+static int doubt_manifest(const struct pack_appx *p, struct err *e)
+{
+    const char *dir = p->job->o.dir, *name = appx_part_name(APPX_MANIFEST);
+    if (pack_tree_find(p->tree, "Root") != PACK_NO_RANK)
+        return err_set(e, ERR_INVALID,
+                       "%s has Root beside %s, as an App-V package has: give %s/Root, with Registry.dat "
+                       "moved into it; the manifest is made from the options", dir, name, dir);
+    pack_job_note(p->job, "%s is packed like any file: the manifest of an App-V package is made from the "
+                          "options", name);
+    return 0;
+}
+
 /* Whether ENTRY is payload; what is not is dealt with. */
 static int sort_out(struct pack_appx *p, uint32_t entry, bool *payload, struct err *e)
 {
@@ -107,7 +121,8 @@ static int sort_out(struct pack_appx *p, uint32_t entry, bool *payload, struct e
             p->registry = entry;
             *payload = false;
         }
-        return 0;
+        bool odd = !p->job->known && !strcasecmp(path, appx_part_name(APPX_MANIFEST));
+        return odd ? doubt_manifest(p, e) : 0;
     }
     if (is_made_anew(path)) {
         pack_job_note(p->job, "%s is left out: it belongs to another package", path);
@@ -130,7 +145,7 @@ static int order_payload(struct pack_appx *p, struct err *e)
     if (!places || !p->order)
         return err_nomem(e);
     for (uint32_t i = 0; i < t->file_count; i++) {
-        bool payload;
+        bool payload = true;
         uint32_t entry = t->files[i];
         int rc = sort_out(p, entry, &payload, e);
         if (rc)

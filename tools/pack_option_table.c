@@ -30,7 +30,8 @@ static const struct cli_option output_options[] = {
 static const struct cli_option identity_options[] = {
     { "name", 'n', "NAME",
       "Name of the package. The default is the output's name without its ending. In msix and appv "
-      "it is shown to people; the identity is made of its letters, digits, dots and dashes.",
+      "it is shown to people; the identity is made of its letters, digits, dots and dashes, or of a "
+      "hash of it if these are fewer than three.",
       OPT_NAME },
     { "guid", 0, "GUID",
       "Package GUID, the same for all versions. The default is a random one, or the old "
