@@ -249,6 +249,25 @@ grep -q metadata "$T/err" && die "a hint that leads nowhere"
 expect_status 0 sft ls -l --metadata "$T/p.appv" # a ZIP archive says no times of directories
 expect_text "$T/out" '^d------ +0  2025-01-01T12:00:00Z  Root/$'
 
+step "sections: what the archive is, and nothing of what is packed"
+echo "a secret of the packaged program" >"$src/secret.txt"
+appx "$T/secret.appv" --appv --store
+rm "$src/secret.txt"
+expect_status 0 sft info --sections "$T/secret.appv"
+expect_text "$T/out" '^format: appx$'
+expect_text "$T/out" '^its directory: [0-9]+ entries, '
+expect_text "$T/out" '^AppxManifest.xml: at [0-9]+, method [08], '
+expect_text "$T/out" '^AppxSignature.p7x: none$'
+expect_text "$T/out" '^other entries: [1-9][0-9]* stored, 0 deflated, '
+grep -q secret "$T/out" && die "what is packed is shown"
+expect_status 0 sft info --sections --json "$T/secret.appv"
+python3 -c 'import json, sys
+assert any("other entries" in l for l in json.load(open(sys.argv[1]))["sections"])' "$T/out" || die "JSON"
+expect_status 0 sft info --sections "$T/cut.msix"
+expect_text "$T/out" '^its directory cannot be read: .* is the file whole'
+printf '' >"$T/nothing"
+expect_status 0 sft info --sections "$T/nothing"
+
 step "what the manifest says"
 appx "$T/app.msix" --executable 'VFS/ProgramFilesX64/Try It/numbers.txt' --publisher 'CN="A, B"'
 expect_status 0 sft info --json "$T/app.msix"

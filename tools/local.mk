@@ -142,6 +142,8 @@ sft_SOURCES = \
 	tools/sft_registry.c \
 	tools/sft_tree.c \
 	tools/sft_verify.c \
+	tools/zip_sections.c \
+	tools/zip_sections.h \
 	$(NULL)
 
 # Loaded by name, so that each command needs a file of its own.

@@ -14,6 +14,7 @@
 #include "tools/sft.h"
 #include "tools/sft_common.h"
 #include "tools/text.h"
+#include "tools/zip_sections.h"
 
 enum { OPT_SECTIONS = CLI_ID_OWN };
 
@@ -368,11 +369,13 @@ static enum exitcode sections(struct sft_input *in, const char *location)
         json_uint(&j, "source_bytes", source_size(in->source));
         json_array(&j, "sections");
         container_describe(head, len, source_size(in->source), describe_line, &j);
+        zip_sections(in->source, describe_line, &j);
         json_close_array(&j);
         json_close_object(&j);
         json_end(&j); /* report_finish() looks */
     } else {
         container_describe(head, len, source_size(in->source), describe_line, NULL);
+        zip_sections(in->source, describe_line, NULL);
     }
     return EXITCODE_OK;
 }
