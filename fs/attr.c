@@ -50,8 +50,11 @@ void attr_fill(const struct attr_rules *rules, uint32_t index, struct stat *st)
         .st_uid = rules->uid,
         .st_gid = rules->gid,
         .st_blksize = rules->info->block_size,
-        .st_mtim = filetime_to_timespec(n->modified),
     };
+    /* Not said, as of all directories in a ZIP archive: FILETIME's zero is the year 1601, which tar complains
+     * of and most file systems cannot store. */
+    if (n->modified)
+        st->st_mtim = filetime_to_timespec(n->modified);
     st->st_atim = st->st_ctim = st->st_mtim;
     if (n->flags & NODE_DIR) {
         st->st_mode = rules->dir_mode;

@@ -185,6 +185,8 @@ static void attr_has_owner_identity_and_time(void)
     CU_ASSERT_EQUAL(st.st_mtim.tv_sec, 1000000000);
     CU_ASSERT_EQUAL(st.st_mtim.tv_nsec, 123456700);
     CU_ASSERT_EQUAL(st.st_ctim.tv_sec, 1000000000);
+    st = attr(&f, NODE_ROOT); /* says none: no year 1601, which few file systems can store */
+    CU_ASSERT(!st.st_mtim.tv_sec && !st.st_mtim.tv_nsec && !st.st_ctim.tv_sec && !st.st_atim.tv_sec);
     end(&f);
 }
 
