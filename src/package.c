@@ -335,6 +335,14 @@ const struct package_detail *package_details(const struct package *p, size_t *co
     return p->details;
 }
 
+const char *package_find_detail(const struct package *p, const char *key)
+{
+    for (size_t i = 0; i < p->detail_count; i++)
+        if (!*p->details[i].list && !strcmp(p->details[i].key, key))
+            return p->details[i].value;
+    return NULL;
+}
+
 const uint8_t *package_security_descriptor(const struct package *p, uint32_t id, size_t *len)
 {
     if (!id || id > p->info.sd_count)

@@ -236,6 +236,9 @@ struct package_detail {
 /* All of them, those of one item in a row and the items of one list, too. *COUNT may be 0. */
 const struct package_detail *package_details(const struct package *p, size_t *count);
 
+/* The value of KEY among those of the package itself, or NULL. */
+const char *package_find_detail(const struct package *p, const char *key);
+
 /* Self-relative security descriptor ID (1 .. info->sd_count), as stored. NULL if out of range. */
 const uint8_t *package_security_descriptor(const struct package *p, uint32_t id, size_t *len);
 

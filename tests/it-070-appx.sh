@@ -313,6 +313,11 @@ for arch in x86 arm64; do
 done
 src=$src_before
 expect_status 14 sft verify "$T/www/all.msixbundle"
+expect_status 14 sft verify --arch=x86 "$T/www/all.msixbundle"
+expect_text "$T/out" 'all.msixbundle: x86.msix: [0-9]+ blocks .* all good'
+expect_status 14 sft verify --json --arch=x86 "$T/www/all.msixbundle"
+python3 -c 'import json, sys
+assert json.load(open(sys.argv[1]))["bundle_package"] == "x86.msix"' "$T/out" || die "bundle_package"
 expect_status 3 sftfs "$T/www/all.msixbundle" "$m" -o arch=arm
 expect_text "$T/err" 'no application for arm; it has: x64, x86, arm64'
 expect_status 2 sftfs "$T/www/all.msixbundle" "$m" -o arch=mips

@@ -15,16 +15,6 @@
 
 #define TICKS_PER_SECOND 10000000
 
-const char *convert_detail(const struct package *p, const char *key)
-{
-    size_t count;
-    const struct package_detail *d = package_details(p, &count);
-    for (size_t i = 0; i < count; i++)
-        if (!*d[i].list && !strcmp(d[i].key, key))
-            return d[i].value;
-    return NULL;
-}
-
 /* --- nodes ------------------------------------------------------------------------------------ */
 
 static int64_t rounded(int64_t modified)
@@ -122,7 +112,7 @@ int convert_count(const struct pack_package *p, enum pack_format to, struct loss
     const struct package *package = p->in->package;
     const struct package_info *info = package_info(package);
     bool from_sft = !strcmp(info->format, "sft");
-    const char *version = convert_detail(package, "package_version");
+    const char *version = package_find_detail(package, "package_version");
     auto_free int64_t *times = archive_times(package);
     if (!times)
         return err_nomem(e);
@@ -143,8 +133,8 @@ int convert_count(const struct pack_package *p, enum pack_format to, struct loss
         l->count[LOSS_VERSION] = 1;
         (void)snprintf(l->version, sizeof l->version, "%s", version);
     }
-    l->count[LOSS_BUNDLE] = convert_detail(package, "in_bundle") != NULL;
-    const char *signed_before = convert_detail(package, "has_signature");
+    l->count[LOSS_BUNDLE] = package_find_detail(package, "in_bundle") != NULL;
+    const char *signed_before = package_find_detail(package, "has_signature");
     l->count[LOSS_SIGNATURE] = signed_before && !strcmp(signed_before, "yes");
     return 0;
 }

@@ -18,7 +18,4 @@ int convert_count(const struct pack_package *p, enum pack_format to, struct loss
 int convert_count_container(const char *location, const struct source_options *o, struct losses *l,
                             struct err *e) must_check;
 
-/* The value of KEY among what the package says of itself, or NULL. */
-const char *convert_detail(const struct package *p, const char *key);
-
 #endif

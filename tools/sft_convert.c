@@ -192,7 +192,7 @@ static int check_formats(const struct convert *c, struct err *e)
 /* App-V 4 had packages at Q:\ROOT, and what App-V 5 calls Root is what was there. */
 static const char *asset_directory(const struct convert *c)
 {
-    const char *root = convert_detail(c->in.package, "install_root");
+    const char *root = package_find_detail(c->in.package, "install_root");
     bool old = root && !strncasecmp(root, "Q:\\", 3);
     return old && !strchr(root + 3, '\\') && !name_check(root + 3, strlen(root + 3), NULL) ? root + 3
                                                                                            : NULL;
@@ -246,7 +246,7 @@ static int find_programs(struct convert *c, struct err *e)
 
 static const char *detail(const struct convert *c, const char *key)
 {
-    const char *value = convert_detail(c->in.package, key);
+    const char *value = package_find_detail(c->in.package, key);
     return value && strncasecmp(value, "ms-resource:", 12) ? value : NULL;
 }
 

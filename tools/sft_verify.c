@@ -203,8 +203,13 @@ static void print_text(const struct verify_run *v)
         (void)putchar('\n');
     }
     text_size(bytes, size);
-    (void)printf("%s: %" PRIu32 " blocks (%s), %" PRIu32 " files", source_name(v->in->source),
-                 blocks, size, info->file_count);
+    const char *inner = package_find_detail(p, "bundle_package");
+    (void)printf("%s: ", source_name(v->in->source));
+    if (inner) { /* the others of the bundle were not looked at, but for the signature */
+        text_put(stdout, inner);
+        (void)fputs(": ", stdout);
+    }
+    (void)printf("%" PRIu32 " blocks (%s), %" PRIu32 " files", blocks, size, info->file_count);
     if (v->result.bad_count)
         (void)printf(": %zu bad blocks, %" PRIu64 " files affected\n", v->result.bad_count,
                      v->result.files_affected);
@@ -224,6 +229,7 @@ static void print_json(const struct verify_run *v)
 
     json_object(&j, NULL);
     json_string(&j, "source", source_name(v->in->source));
+    json_string(&j, "bundle_package", package_find_detail(p, "bundle_package"));
     json_bool(&j, "differential", v->in->differential);
     json_bool(&j, "ok", verdict(v) == EXITCODE_OK);
     json_uint(&j, "blocks", blocks);
