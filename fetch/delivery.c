@@ -162,8 +162,10 @@ static int open_online(const struct delivery_options *o, struct delivery *d, str
     else
         rc = package_read(d->source, o->connection ? &o->connection->container : NULL, metadata_keep,
                           metadata, &d->package, elsewhere, e);
-    if (rc)
+    if (rc) {
+        package_explain(o->locations[0], e);
         err_wrap(e, "%s", source_name(d->source));
+    }
     source_drop_head(d->source);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include "fetch/open.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "fetch/metadata.h"
 #include "fetch/place.h"
@@ -74,6 +75,19 @@ int package_read(struct source *s, const struct container_options *co, package_b
     return rc;
 }
 
+void package_explain(const char *location, struct err *e)
+{
+    static const char *const encrypted[] = { ".eappx", ".emsix", ".eappxbundle", ".emsixbundle" };
+    size_t len = place_scheme_len(location) ? strcspn(location, "?#") : strlen(location);
+
+    for (size_t i = 0; e && e->kind == ERR_NOT_A_PACKAGE && i < ARRAY_LEN(encrypted); i++) {
+        size_t n = strlen(encrypted[i]);
+        if (len >= n && !strncasecmp(location + len - n, encrypted[i], n))
+            (void)err_set(e, ERR_UNSUPPORTED,
+                          "an encrypted package, by its name: only Windows can open it, with its key");
+    }
+}
+
 /* Opens what is at LOCATION itself. *elsewhere as package_read(), and then no source. */
 static int open_one(const char *location, const struct source_options *o, struct container_input *kept,
                     char **elsewhere, struct source **source, struct package **package, struct err *e)
@@ -87,8 +101,10 @@ static int open_one(const char *location, const struct source_options *o, struct
     source_drop_head(s);
     if (!rc && *package && (rc = source_streams_add(*package, &s, e)))
         package_free(steal_ptr(package));
-    if (rc)
+    if (rc) {
+        package_explain(location, e);
         err_wrap(e, "%s", source_name(s));
+    }
     if (*package)
         *source = s;
     else

@@ -20,6 +20,10 @@ typedef int (*package_bytes_fn)(void *arg, uint64_t offset, const uint8_t *bytes
 int package_read(struct source *s, const struct container_options *co, package_bytes_fn sink,
                  void *arg, struct package **out, char **elsewhere, struct err *e) must_check;
 
+/* Makes of "not a package" a better word where the name of LOCATION gives one: encrypted packages (.eappx,
+ * .emsix) have a container of their own, and a key that only Windows has. */
+void package_explain(const char *location, struct err *e);
+
 /*
  * Opens LOCATION, or the object beside it that it names, and reads its package metadata: one range request
  * for most packages, two at the most for a well-formed one. On success the caller owns both; the source

@@ -200,6 +200,13 @@ for command in "sft verify $T/cut.msix" "sftfs $T/cut.msix $m"; do
     expect_text "$T/err" "cut.msix: .* is the file whole"
 done
 
+head -c 5000 /dev/urandom >"$T/www/secret.eMSIX"
+expect_status 4 sft info "$T/www/secret.eMSIX"
+expect_text "$T/err" 'secret.eMSIX: an encrypted package'
+# shellcheck disable=SC2086
+timeout 20 sftfs "$URL/secret.eMSIX?x=1" "$m" $UNCACHED 2>"$T/err" && die "an encrypted package was mounted"
+expect_text "$T/err" 'an encrypted package'
+
 step "hostile archives: claims that take no memory and no time"
 python3 - "$T" <<'PY' || die "cannot write them"
 import struct, sys, zlib
