@@ -125,6 +125,9 @@ static void compare(struct checking *c, const struct appx_digests *have)
                                                    APPX_AXPC };
     unsigned differ = appx_digests_differ(&c->report->signature->signed_parts, have);
 
+    if (c->options->documents_only)
+        differ &= ~(1u << APPX_AXPC);
+
     for (size_t i = 0; i < ARRAY_LEN(order); i++)
         if (differ >> order[i] & 1) {
             blame_part(c, order[i], have);
@@ -179,8 +182,8 @@ static int begin_digests(struct checking *c, struct err *e)
 
 static int compare_parts(struct checking *c, struct err *e)
 {
-    struct appx_digests have;
-    int rc = appx_digester_finish(c->digester, &have, e);
+    struct appx_digests have = appx_digester_documents(c->digester);
+    int rc = c->options->documents_only ? 0 : appx_digester_finish(c->digester, &have, e);
 
     if (!rc)
         compare(c, &have);
@@ -262,12 +265,12 @@ static int begin_rules(struct checking *c, struct err *e)
 static int check(struct checking *c, struct err *e)
 {
     bool has_signature = c->parts.entries[APPX_SIGNATURE_FILE];
-    int rc = begin_rules(c, e);
+    int rc = c->options->documents_only ? 0 : begin_rules(c, e);
 
     c->report->verdict = has_signature || c->options->no_signature ? SIGNATURE_NONE : SIGNATURE_UNSIGNED;
     if (!rc && has_signature && !c->options->no_signature)
         rc = check_signature(c, e);
-    if (!rc)
+    if (!rc && !c->options->documents_only)
         rc = read_bytes(c, e);
     return rc || !c->digester ? rc : compare_parts(c, e);
 }
@@ -278,7 +281,7 @@ int archive_check(struct source *s, const struct archive_check_options *o, struc
     struct checking c = { .source = s, .in.size = source_size(s), .options = o, .report = out };
     struct err own;
 
-    *out = (struct archive_report){ .verdict = SIGNATURE_NONE };
+    *out = (struct archive_report){ .verdict = SIGNATURE_NONE, .documents_only = o->documents_only };
     int rc = read_documents(&c, &own);
     out->is_archive = !rc;
     if (rc && own.kind == ERR_NOT_A_PACKAGE) /* no archive: an SFT, say */

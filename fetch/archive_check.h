@@ -2,7 +2,7 @@
 /*
  * What a package's archive is checked for beyond its blocks: the rules of the format (src/appx_rules.h), and the
  * signature, against the package itself. AppX, MSIX and App-V 5 packages and bundles can have one. Reads
- * all of the object once.
+ * all of the object once, unless told otherwise.
  */
 #ifndef FETCH_ARCHIVE_CHECK_H
 #define FETCH_ARCHIVE_CHECK_H
@@ -28,7 +28,8 @@ enum signature_verdict {
 const char *signature_verdict_name(enum signature_verdict v);
 
 struct archive_report {
-    bool is_archive; /* else nothing below says anything */
+    bool is_archive;     /* else nothing below says anything */
+    bool documents_only; /* as was asked for: not whether files and headers are what was signed */
     enum signature_verdict verdict;
     char why[400];                    /* for tampered and untrusted */
     struct appx_signature *signature; /* NULL when none or unsigned; owned */
@@ -38,6 +39,8 @@ struct archive_report {
 struct archive_check_options {
     const char *ca_file; /* PEM, or NULL */
     bool no_signature;   /* rules only */
+    bool documents_only; /* the signature and the documents that it is over, no files and no rules: little is
+                          * read */
     /* Called now and then with the bytes read so far; a value other than 0 ends the check. May be NULL. */
     int (*step)(void *arg, uint64_t bytes, struct err *e);
     void *arg;

@@ -175,6 +175,11 @@ int appx_digester_document(struct appx_digester *d, enum appx_signed_part part, 
     return digest_part(d, part, data, len, e);
 }
 
+struct appx_digests appx_digester_documents(const struct appx_digester *d)
+{
+    return d->digests;
+}
+
 int appx_digester_finish(struct appx_digester *d, struct appx_digests *out, struct err *e)
 {
     uint8_t bytes[EVP_MAX_MD_SIZE];

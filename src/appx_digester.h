@@ -61,6 +61,9 @@ int appx_digester_feed(struct appx_digester *d, const void *data, size_t len, st
 int appx_digester_document(struct appx_digester *d, enum appx_signed_part part, const void *data,
                            size_t len, struct err *e) must_check;
 
+/* What is known without any of the package's bytes: AXCD and the documents. */
+struct appx_digests appx_digester_documents(const struct appx_digester *d);
+
 /* ERR_TRUNCATED when what lies before the directory was not all fed; the directory need not be. */
 int appx_digester_finish(struct appx_digester *d, struct appx_digests *out, struct err *e)
     must_check;

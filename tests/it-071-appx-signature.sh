@@ -131,6 +131,21 @@ for what in local-time directory-time signature hidden; do
     verdict_is tampered 12 --ca "$T/ca.pem" "$T/changed-$what.msix"
 done
 
+step "sft info says who signed, and what it can see without reading everything"
+expect_status 0 sft info "$T/s.msix"
+expect_text "$T/out" '^signature: unchecked: intact'
+expect_text "$T/out" '^  signer: '
+expect_status 0 sft info --json "$T/changed-directory-time.msix"
+python3 -c 'import json, sys
+s = json.load(open(sys.argv[1]))["signature"]
+assert s["verdict"] == "tampered" and s["documents_only"] and s["signer"], s' "$T/out" || die "$(cat "$T/out")"
+expect_status 0 sft info "$T/changed-mark.msix"
+expect_text "$T/out" '^signature: tampered: .*PKCX'
+expect_text "$T/out" '^Package version:'
+expect_status 0 sft info --json "$T/changed-local-time.msix" # only sft verify sees that
+python3 -c 'import json, sys
+assert json.load(open(sys.argv[1]))["signature"]["verdict"] == "unchecked"' "$T/out" || die "$(cat "$T/out")"
+
 step "a certificate that has expired, with and without a time stamp"
 mkdir "$T/db"
 printf '%s\n' '[ca]' 'default_ca = d' '[d]' "database = $T/db/index" "new_certs_dir = $T/db" \

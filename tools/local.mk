@@ -141,6 +141,8 @@ sft_SOURCES = \
 	tools/sft_patch.c \
 	tools/sft_registry.c \
 	tools/sft_tree.c \
+	tools/signature_text.c \
+	tools/signature_text.h \
 	tools/sft_verify.c \
 	tools/zip_sections.c \
 	tools/zip_sections.h \

@@ -13,6 +13,7 @@
 #include "tools/json.h"
 #include "tools/sft.h"
 #include "tools/sft_common.h"
+#include "tools/signature_text.h"
 #include "tools/text.h"
 #include "tools/zip_sections.h"
 
@@ -86,7 +87,7 @@ static void print_details_json(struct json *j, const struct package *p)
     json_close_object(j);
 }
 
-static void print_json(const struct sft_input *in)
+static void print_json(const struct sft_input *in, const struct archive_report *signature)
 {
     const struct package_info *info = package_info(in->package);
     struct json j = json_begin(stdout);
@@ -137,6 +138,8 @@ static void print_json(const struct sft_input *in)
     json_close_array(&j);
     json_hex(&j, "root_hash", info->root_hash, sizeof info->root_hash);
     print_details_json(&j, in->package);
+    if (signature->verdict != SIGNATURE_NONE)
+        signature_json(&j, signature);
     json_close_object(&j);
     json_end(&j); /* report_finish() looks */
 }
@@ -219,7 +222,7 @@ static void print_details(const struct package *p)
     }
 }
 
-static void print_text(const struct sft_input *in)
+static void print_text(const struct sft_input *in, const struct archive_report *signature)
 {
     const struct package_info *info = package_info(in->package);
     bool is_sft = !strcmp(info->format, "sft");
@@ -261,6 +264,7 @@ static void print_text(const struct sft_input *in)
     (void)putchar('\n');
     print_versions(info);
     print_details(in->package);
+    signature_print(signature);
 }
 
 /* A differential SFT: which version it takes to which, and how much of it there is. */
@@ -324,12 +328,37 @@ static void print_differential_text(const struct sft_input *in)
     line_bytes("Whole package:", h->target_bytes);
 }
 
-static void print(const struct sft_input *in)
+/* Who signed a package that has a signature: a few documents more are read for it. */
+static enum exitcode read_signature(const struct sft_input *in, struct archive_report *out)
 {
-    if (in->differential)
+    const struct archive_check_options o = { .documents_only = true };
+    const char *has = package_find_detail(in->package, "has_signature");
+    struct err e = { 0 };
+
+    *out = (struct archive_report){ .verdict = SIGNATURE_NONE };
+    if (!has || strcmp(has, "yes") || !archive_check(in->source, &o, out, &e))
+        return EXITCODE_OK;
+    enum exitcode status = exitcode_of(e.kind);
+    if (status != EXITCODE_DAMAGED && status != EXITCODE_NOT_A_PACKAGE)
+        return report_error(&in->report, in->location, &e);
+    out->verdict = SIGNATURE_TAMPERED; /* and the rest can be shown all the same */
+    (void)snprintf(out->why, sizeof out->why, "%.380s", e.text);
+    return EXITCODE_OK;
+}
+
+static enum exitcode print(const struct sft_input *in)
+{
+    struct archive_report signature;
+
+    if (in->differential) {
         (in->report.json ? print_differential_json : print_differential_text)(in);
-    else
-        (in->report.json ? print_json : print_text)(in);
+        return EXITCODE_OK;
+    }
+    enum exitcode status = read_signature(in, &signature);
+    if (status == EXITCODE_OK)
+        (in->report.json ? print_json : print_text)(in, &signature);
+    archive_report_clear(&signature);
+    return status;
 }
 
 static void describe_line(void *arg, const char *text)
@@ -405,7 +434,7 @@ static int run(int argc, char **argv)
     } else {
         status = sft_open_either(&in, cli.operands[0]);
         if (status == EXITCODE_OK)
-            print(&in);
+            status = print(&in);
     }
     sft_close(&in);
     return (int)report_finish(&in.report, status);

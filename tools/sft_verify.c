@@ -13,6 +13,7 @@
 #include "tools/progress.h"
 #include "tools/sft.h"
 #include "tools/sft_common.h"
+#include "tools/signature_text.h"
 #include "tools/text.h"
 #include "tools/verify.h"
 #include "tools/verify_report.h"
@@ -87,42 +88,6 @@ static int archive_step(void *arg, uint64_t bytes, struct err *e)
 
     progress_update(&v->progress, bytes);
     return interrupt_check(&v->interrupt, e);
-}
-
-static void print_signature(const struct archive_report *r)
-{
-    const struct appx_signature *s = r->signature;
-
-    if (r->verdict == SIGNATURE_NONE && !r->why[0])
-        return;
-    (void)printf("signature: %s", signature_verdict_name(r->verdict));
-    if (r->why[0])
-        (void)fputs(": ", stdout);
-    text_put(stdout, r->why);
-    if (r->verdict == SIGNATURE_UNCHECKED)
-        (void)fputs(": intact; give --ca to say whom to trust", stdout);
-    (void)putchar('\n');
-    if (!s)
-        return;
-    (void)fputs("  signer: ", stdout);
-    text_put(stdout, s->signer);
-    (void)fputs("\n  issuer: ", stdout);
-    text_put(stdout, s->issuer);
-    (void)printf("\n  certificate: %s to %s\n", s->not_before, s->not_after);
-}
-
-static void print_signature_json(struct json *j, const struct archive_report *r)
-{
-    const struct appx_signature *s = r->signature;
-
-    json_object(j, "signature");
-    json_string(j, "verdict", signature_verdict_name(r->verdict));
-    json_string(j, "why", r->why[0] ? r->why : NULL);
-    json_string(j, "signer", s && s->signer[0] ? s->signer : NULL);
-    json_string(j, "issuer", s && s->issuer[0] ? s->issuer : NULL);
-    json_string(j, "not_before", s && s->not_before[0] ? s->not_before : NULL);
-    json_string(j, "not_after", s && s->not_after[0] ? s->not_after : NULL);
-    json_close_object(j);
 }
 
 static enum exitcode signature_status(const struct verify_run *v)
@@ -216,7 +181,7 @@ static void print_text(const struct verify_run *v)
     else
         (void)puts(v->duplicate_id ? ": damaged" : ": all good");
     print_rules(&v->archive.rules);
-    print_signature(&v->archive);
+    signature_print(&v->archive);
 }
 
 static void print_json(const struct verify_run *v)
@@ -245,7 +210,7 @@ static void print_json(const struct verify_run *v)
         verify_json_path(&j, p, v->id_nodes[i]);
     json_close_array(&j);
     print_rules_json(&j, &v->archive);
-    print_signature_json(&j, &v->archive);
+    signature_json(&j, &v->archive);
     json_close_object(&j);
     json_end(&j); /* report_finish() looks */
 }
