@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "src/name_index.h"
 #include "src/opc_name.h"
 
 /* What this machine runs, best first. */
@@ -87,26 +88,34 @@ static int choose(const struct appx_bundle *b, const struct container_options *o
     return *out ? 0 : refuse(b, true, o->arch ? o->arch : native[0], e);
 }
 
-static const struct zip_entry *find_entry(const struct zip_directory *d, const char *name)
+/* The names in the archive: a bundle may have as many as it likes, and as many packages. */
+static int index_entries(const struct zip_directory *d, struct name_index **out, struct err *e)
+{
+    uint32_t found;
+    int rc = name_index_new(out, e);
+
+    for (uint32_t i = 0; i < d->count && !rc; i++)
+        rc = name_index_add(*out, 0, d->entries[i].name, d->entries[i].name_len, i, &found, e);
+    return rc;
+}
+
+/* The entry of NAME, percent-encoded as it should be or not, or NULL; -ENOMEM is NULL, too. */
+static const struct zip_entry *find_entry(const struct zip_directory *d, const struct name_index *names,
+                                          const char *name)
 {
     size_t len = strlen(name);
     auto_free char *encoded = malloc(3 * len + 1);
-    size_t encoded_len = encoded ? opc_name_encode(name, len, encoded) : 0;
+    uint32_t i = encoded ? name_index_find(names, 0, encoded, opc_name_encode(name, len, encoded))
+                         : NAME_INDEX_NONE;
 
-    for (uint32_t i = 0; encoded && i < d->count; i++) {
-        const struct zip_entry *entry = &d->entries[i];
-        if ((entry->name_len == encoded_len && !memcmp(entry->name, encoded, encoded_len)) ||
-            (entry->name_len == len && !memcmp(entry->name, name, len)))
-            return entry;
-    }
-    return NULL;
+    if (i == NAME_INDEX_NONE)
+        i = name_index_find(names, 0, name, len);
+    return i == NAME_INDEX_NONE ? NULL : &d->entries[i];
 }
 
-/* Whether the archive says so, too. */
-static int check_place(const struct zip_directory *d, const struct appx_bundle_package *p, struct err *e)
+/* Whether ENTRY of the archive is where P says. */
+static int check_place(const struct zip_entry *entry, const struct appx_bundle_package *p, struct err *e)
 {
-    const struct zip_entry *entry = find_entry(d, p->file_name);
-
     if (!entry)
         return err_set(e, ERR_CORRUPT, "'%s' is not in the bundle", p->file_name);
     if (entry->method != ZIP_STORED)
@@ -121,25 +130,40 @@ static int check_place(const struct zip_directory *d, const struct appx_bundle_p
     return 0;
 }
 
-int appx_inner_find(const struct container_input *in, const struct zip_directory *d,
-                    const struct appx_bundle *bundle, const struct appx_bundle_package **out,
-                    struct err *e)
+static int find_inner(const struct container_input *in, const struct zip_directory *d,
+                      const struct name_index *names, const struct appx_bundle *bundle,
+                      const struct appx_bundle_package **out, struct err *e)
 {
     int rc = 0;
 
-    for (size_t i = 0; i < bundle->package_count && !rc; i++) /* a bundle is whole, or it is not */
-        if (bundle->packages[i].offset)
-            rc = check_place(d, &bundle->packages[i], e);
+    for (size_t i = 0; i < bundle->package_count && !rc; i++) { /* a bundle is whole, or it is not */
+        const struct appx_bundle_package *p = &bundle->packages[i];
+        if (p->offset)
+            rc = check_place(find_entry(d, names, p->file_name), p, e);
+    }
     if (!rc)
         rc = choose(bundle, &in->options, out, e);
     if (rc)
         return rc;
     if ((*out)->offset)
         return 0;
-    return find_entry(d, (*out)->file_name)
+    return find_entry(d, names, (*out)->file_name)
                ? err_set(e, ERR_CORRUPT, "the bundle's manifest does not say where '%s' is",
                          (*out)->file_name)
                : CONTAINER_ELSEWHERE;
+}
+
+int appx_inner_find(const struct container_input *in, const struct zip_directory *d,
+                    const struct appx_bundle *bundle, const struct appx_bundle_package **out,
+                    struct err *e)
+{
+    struct name_index *names = NULL;
+    int rc = index_entries(d, &names, e);
+
+    if (!rc)
+        rc = find_inner(in, d, names, bundle, out, e);
+    name_index_free(names);
+    return rc;
 }
 
 struct container_input appx_inner_view(const struct container_input *in, struct byte_range range)

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 #include "src/appv_files.h"
 #include "src/appv_tree.h"
@@ -216,6 +217,17 @@ static int read_part(const struct reading *r, enum appx_part part, uint8_t **out
     return rc;
 }
 
+/* Who asks for a resource package must not get something else because this is no bundle. */
+static int check_resource(const struct reading *r, struct err *e)
+{
+    const char *wanted = r->in->options.resource, *is = r->manifest->identity.resource_id;
+
+    if (!wanted || r->bundle || !strcasecmp(wanted, is))
+        return 0;
+    return err_set(e, ERR_NOT_FOUND, "this is no bundle, and %s%s%s, so there is no resource package '%s' in it",
+                   *is ? "a resource package '" : "not a resource package", is, *is ? "'" : "", wanted);
+}
+
 static int read_manifest(struct reading *r, struct err *e)
 {
     auto_free uint8_t *bytes = NULL;
@@ -227,7 +239,7 @@ static int read_manifest(struct reading *r, struct err *e)
     rc = wrapped(appx_manifest_read(bytes, len, &r->manifest, e), APPX_MANIFEST, e);
     if (!rc)
         r->is_appv = r->manifest->schema == APPX_SCHEMA_APPV;
-    return rc;
+    return rc ? rc : check_resource(r, e);
 }
 
 static int read_names(struct reading *r, struct err *e)

@@ -301,7 +301,7 @@ done
 src=$T/inner.de
 mkdir "$src"
 echo Hallo >"$src/resources.txt"
-appx "$T/language de.msix" --name Try
+appx "$T/language de.msix" --name Try --resource-id split.language-de
 python3 "$SFTFS_SRC/tests/make-appx.py" --bundle "$T/www/all.msixbundle" \
     x64="$T/x64.msix" x86="$T/x86.msix" arm64="$T/arm64.msix" resource:split.language-de="$T/language de.msix" ||
     die "make-appx --bundle"
@@ -390,6 +390,9 @@ unmount "$m"
 resume_nginx
 src=$src_before
 expect_status 14 sft verify --arch=x86 "$T/www/flat/all.msixbundle"
+expect_status 3 sft info --resource=split.language-fr "$T/x64.msix"
+expect_text "$T/err" "no bundle, and not a resource package, so there is no resource package 'split.language-fr'"
+expect_status 0 sft info --resource=SPLIT.language-de "$T/language de.msix"
 expect_status 3 sft info --arch=arm64 "$T/www/flat/all.msixbundle"
 expect_text "$T/err" 'arm64.msix'
 

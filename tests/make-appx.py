@@ -7,7 +7,7 @@
                  [--prefix N] [--comment N]
                  [--wrong PATH] [--stream-map PATH[:FIRST:COUNT],...] [--short NAME=SHORT,...]
                  [--name NAME] [--publisher DN] [--version V] [--executable PATH] [--registry FILE]
-                 [--many N] [--hole BYTES]
+                 [--many N] [--hole BYTES] [--resource-id ID]
 
     make-appx.py --bundle|--flat-bundle OUT ARCH=PACKAGE|resource:ID=PACKAGE...
 
@@ -179,9 +179,10 @@ def manifest(o):
                    if o.executable else '')
     return ('<?xml version="1.0" encoding="utf-8"?><Package xmlns='
             '"http://schemas.microsoft.com/appx/manifest/foundation/windows10">'
-            '<Identity Name=%s Publisher=%s Version=%s ProcessorArchitecture="x64"/>'
+            '<Identity Name=%s Publisher=%s Version=%s ProcessorArchitecture="x64"%s/>'
             '<Properties><DisplayName>%s</DisplayName></Properties>%s</Package>' % (
-                quoteattr(o.name), quoteattr(o.publisher), quoteattr(o.version), o.name,
+                quoteattr(o.name), quoteattr(o.publisher), quoteattr(o.version),
+                ' ResourceId=%s' % quoteattr(o.resource_id) if o.resource_id else '', o.name,
                 application)).encode()
 
 
@@ -275,6 +276,7 @@ def main():
     p.add_argument('--stream-map')
     p.add_argument('--short')
     p.add_argument('--name', default='Try.It')
+    p.add_argument('--resource-id')
     p.add_argument('--publisher', default='CN=Sample')
     p.add_argument('--version', default='1.2.3.4')
     p.add_argument('--executable')
