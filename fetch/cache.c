@@ -21,9 +21,11 @@
 #include "fetch/cache_donor.h"
 #include "fetch/cache_file.h"
 #include "fetch/cache_index.h"
+#include "fetch/cache_note.h"
 #include "fetch/cache_space.h"
 #include "src/clock.h"
 #include "src/log.h"
+#include "src/opc_name.h"
 
 /* Why blocks are not stored at the moment. */
 enum why {
@@ -116,19 +118,12 @@ static int file_of(const struct cache *c, uint64_t *offset)
     return c->decoded_fd;
 }
 
-/* What cache_package_read() has to know; written once, before anything else is. */
+/* What cache_package_read() has to know, before anything else is written. */
 static int note_part(const struct cache *c, struct err *e)
 {
     const char *part = package_info(c->package)->part;
-    bool writable;
 
-    if (!*part || !faccessat(c->dir_fd, CACHE_PART_NAME, F_OK, AT_SYMLINK_NOFOLLOW))
-        return 0;
-    auto_close int fd = cache_file_open(c->dir_fd, CACHE_PART_NAME, c->dir->file_mode, &writable, e);
-    if (fd < 0)
-        return fd;
-    errno = -cache_file_write(fd, 0, part, strlen(part));
-    return errno ? err_sys(e, CACHE_PART_NAME) : 0;
+    return *part ? cache_note_write(c->dir_fd, CACHE_PART_NAME, c->dir->file_mode, part, e) : 0;
 }
 
 static int open_files(struct cache *c, const struct cache_index_header *h, struct err *e)
@@ -228,6 +223,29 @@ void cache_close(struct cache *c)
     close_fd(c->lock_fd); /* the last one: gives back the lock */
     free(c->path);
     free(c);
+}
+
+int cache_note_beside(struct cache *c, const char *name, struct err *e)
+{
+    return cache_note_write(c->dir_fd, CACHE_BESIDE_NAME, c->dir->file_mode, name, e);
+}
+
+int cache_beside(struct cache_dir *d, const char *container_path, char **out, struct err *e)
+{
+    const char *end = strrchr(container_path, '/'), *name = end;
+
+    *out = NULL;
+    while (name && name > container_path && name[-1] != '/')
+        name--;
+    auto_free char *version = name ? strndup(name, (size_t)(end - name)) : NULL;
+    auto_close int dir = version ? cache_file_open_dir(d->fd, version, 0, e) : err_nomem(e);
+    int rc = dir < 0 ? dir : cache_note_read(dir, CACHE_BESIDE_NAME, out, e);
+
+    if (!rc && *out)
+        rc = opc_name_check(*out, strlen(*out), e); /* it becomes part of a location */
+    if (rc)
+        free(steal_ptr(out));
+    return rc;
 }
 
 const char *cache_container_path(const struct cache *c)

@@ -91,6 +91,12 @@ bool cache_is_whole(const struct cache *c);
  * only a hash of it. */
 int cache_remember(struct cache *c, const char *location, struct err *e) must_check;
 
+/* The name of the package beside the flat bundle that its location leads to: without it, whoever mounts the
+ * bundle while its server is away could not know where the rest is. The second one, by a path that
+ * cache_lookup() gave: NULL when there is none. Caller frees. */
+int cache_note_beside(struct cache *c, const char *name, struct err *e) must_check;
+int cache_beside(struct cache_dir *d, const char *container_path, char **out, struct err *e) must_check;
+
 /* Path of container.sft, owned by the cache. */
 const char *cache_container_path(const struct cache *c);
 

@@ -29,6 +29,7 @@
 #define CACHE_CONTAINER_NAME "container.sft"
 #define CACHE_DECODED_NAME   "decoded" /* what the streams of a package decode to */
 #define CACHE_PART_NAME      "part"    /* info.part of the package, where it has one */
+#define CACHE_BESIDE_NAME    "beside"  /* what the flat bundle that led to it calls the package */
 #define CACHE_WHOLE_NAME     "whole"   /* container.sft has all of the object, also what no block has */
 #define CACHE_INDEX_NAME     "index"
 #define CACHE_LOCK_NAME      "lock"

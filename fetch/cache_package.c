@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "fetch/cache_file.h"
+#include "fetch/cache_note.h"
 #include "src/container.h"
 
 static int feed(int fd, struct container_reader *r, struct byte_range want, struct err *e)
@@ -27,33 +28,6 @@ static int feed(int fd, struct container_reader *r, struct byte_range want, stru
     return container_reader_feed(r, want.offset, bytes, (size_t)want.length, e);
 }
 
-enum { PART_MAX = 4096 };
-
-/* Which package of the container it is: NULL where there is one only. Caller frees. */
-static int read_part(int dir, char **out, struct err *e)
-{
-    struct err own;
-    auto_close int fd = cache_file_open_read(dir, CACHE_PART_NAME, &own);
-    struct stat st;
-
-    *out = NULL;
-    if (fd < 0 && own.kind != ERR_NOT_FOUND) {
-        *e = own;
-        return fd;
-    }
-    if (fd < 0)
-        return 0;
-    if (fstat(fd, &st))
-        return err_sys(e, CACHE_PART_NAME);
-    if (!st.st_size || st.st_size > PART_MAX)
-        return err_set(e, ERR_CORRUPT, CACHE_PART_NAME ": damaged");
-    *out = calloc(1, (size_t)st.st_size + 1);
-    if (!*out)
-        return err_nomem(e);
-    errno = -cache_file_read(fd, 0, *out, (size_t)st.st_size);
-    return errno ? err_sys(e, CACHE_PART_NAME) : 0;
-}
-
 int cache_package_read(int dir, int fd, const char *name, struct package **out, struct err *e)
 {
     auto_free char *part = NULL;
@@ -65,10 +39,7 @@ int cache_package_read(int dir, int fd, const char *name, struct package **out, 
     *out = NULL;
     if (fstat(fd, &st))
         return err_sys(e, CACHE_CONTAINER_NAME);
-    struct err own = { .kind = ERR_NONE };
-    int rc = read_part(dir, &part, &own);
-    if (rc && e)
-        *e = own;
+    int rc = cache_note_read(dir, CACHE_PART_NAME, &part, e);
     if (!rc)
         rc = container_reader_new((uint64_t)st.st_size, &r, e);
     if (rc)

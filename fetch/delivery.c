@@ -28,6 +28,7 @@ struct cached {
     struct package *package; /* NULL: there is none */
     uint8_t head[HEAD_BYTES];
     size_t head_len;
+    char *beside; /* its name beside the locations, or NULL: it is what they lead to */
 };
 
 static int read_cached(struct cached *c, const struct delivery_options *o, const char *path,
@@ -70,6 +71,8 @@ static void find_cached(struct cache_dir *dir, const struct delivery_options *o,
             log_warning(LOG, "the cached package cannot be used: %s; error=%s", e.text,
                         err_kind_name(e.kind));
             cache_lookup_failed(dir, path);
+        } else if (cache_beside(dir, path, &out->beside, &e)) {
+            log_warning(LOG, "%s; error=%s", e.text, err_kind_name(e.kind));
         }
     }
 }
@@ -88,12 +91,33 @@ static bool is_absence(enum err_kind kind)
     return kind == ERR_NETWORK || kind == ERR_TIMEOUT || kind == ERR_HTTP_STATUS;
 }
 
+static void free_locations(char **locations, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(locations[i]);
+    free(locations);
+}
+
+/* The locations of NAME beside those of O; NULL without memory. */
+static char **locations_beside(const struct delivery_options *o, const char *name)
+{
+    char **locations = calloc(o->location_count, sizeof *locations);
+
+    for (size_t i = 0; locations && i < o->location_count; i++)
+        if (!(locations[i] = place_beside(o->locations[i], name))) {
+            free_locations(locations, o->location_count);
+            return NULL;
+        }
+    return locations;
+}
+
 /* The origin, without asking anybody: for the object whose first bytes are known. */
 static int open_absent(const struct delivery_options *o, const struct cached *cached,
                        struct source **out, struct err *e)
 {
+    char **beside = cached->beside ? locations_beside(o, cached->beside) : NULL;
     const struct origin_options absent = {
-        .locations = o->locations,
+        .locations = beside ? (const char *const *)beside : o->locations,
         .count = o->location_count,
         .connection = o->connection,
         .offline = o->offline,
@@ -103,7 +127,10 @@ static int open_absent(const struct delivery_options *o, const struct cached *ca
         .head_len = cached->head_len,
     };
 
-    return origin_open(&absent, 0, out, e);
+    int rc = cached->beside && !beside ? err_nomem(e) : origin_open(&absent, 0, out, e);
+    if (beside)
+        free_locations(beside, o->location_count);
+    return rc;
 }
 
 /* Asks the places. With a cached version to fall back on, less patiently. */
@@ -218,31 +245,24 @@ static int open_locations(const struct delivery_options *o, struct delivery *d, 
         d->source = NULL;
     }
     package_free(cached.package);
+    free(cached.beside);
     container_input_clear(&metadata);
     return rc;
-}
-
-static void free_locations(char **locations, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(locations[i]);
-    free(locations);
 }
 
 /* The same for the object NAME beside each of the locations. */
 static int open_beside(const struct delivery_options *o, struct delivery *d, const char *name, struct err *e)
 {
     struct delivery_options beside = *o;
-    char **locations = calloc(o->location_count, sizeof *locations);
+    char **locations = locations_beside(o, name);
     int rc = locations ? 0 : err_nomem(e);
 
     log_info(LOG, "the bundle leads to a package beside it; file=\"%s\"", name);
-    for (size_t i = 0; i < o->location_count && !rc; i++)
-        if (!(locations[i] = place_beside(o->locations[i], name)))
-            rc = err_nomem(e);
     beside.locations = (const char *const *)locations;
     if (!rc)
         rc = open_locations(&beside, d, NULL, e);
+    if (!rc && d->cache && cache_note_beside(d->cache, name, e))
+        log_warning(LOG, "%s; error=%s", e->text, err_kind_name(e->kind));
     for (size_t i = 0; d->cache && i < o->location_count && !rc; i++) /* offline only these are known */
         if (cache_remember(d->cache, o->locations[i], e))
             log_warning(LOG, "the bundle is not known offline: %s; error=%s", e->text,

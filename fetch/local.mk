@@ -27,6 +27,8 @@ libsftfetch_a_SOURCES = \
 	fetch/cache_index.h \
 	fetch/cache_location.c \
 	fetch/cache_location.h \
+	fetch/cache_note.c \
+	fetch/cache_note.h \
 	fetch/cache_package.c \
 	fetch/cache_package.h \
 	fetch/cache_space.c \

@@ -111,7 +111,7 @@ mount_package "$T/p.sft" "$m"
 expect_equal "$(cat "$m/Hello.txt")" hello "after recovery"
 expect_equal "$(mounts_here | grep -c mnt)" 1 "number of mounts"
 kill -KILL $(daemons)
-wait_for 20 stale
+wait_for 20 stale || die "the mount is not seen to be stale"
 expect_status 0 sftmount -u "$m"
 is_mounted "$m" && die "sftmount -u did not remove a stale mount"
 

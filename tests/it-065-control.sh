@@ -373,11 +373,11 @@ expect_equal "$(value pid)" "$(daemons)"
 step "the same while it was stopped"
 stop_daemon
 kill -KILL "$(daemons)"
-wait_for 20 stale
+wait_for 20 stale || die "the mount is not seen to be stale"
 mount_package "$URL/p.sft" "$m"
 expect_equal "$(ls "$sockets" | wc -l)" 2 "files of the new daemon"
 kill -KILL "$(daemons)"
-wait_for 20 stale
+wait_for 20 stale || die "the mount is not seen to be stale"
 expect_status 0 sftmount -u "$m"
 is_mounted "$m" && die "still mounted"
 no_files_left || die "sftmount -u left behind: $(ls "$sockets")"
@@ -385,7 +385,7 @@ no_files_left || die "sftmount -u left behind: $(ls "$sockets")"
 step "a killed daemon's mount is removed by ctl, too"
 mount_package "$URL/p.sft" "$m"
 kill -KILL "$(daemons)"
-wait_for 20 stale
+wait_for 20 stale || die "the mount is not seen to be stale"
 expect_status 0 sftfs ctl "$m" unmount
 is_mounted "$m" && die "still mounted"
 no_files_left || die "left behind: $(ls "$sockets")"
@@ -393,7 +393,7 @@ no_files_left || die "left behind: $(ls "$sockets")"
 step "a state file that names another process harms nobody"
 mount_package "$URL/p.sft" "$m"
 kill -KILL "$(daemons)"
-wait_for 20 stale
+wait_for 20 stale || die "the mount is not seen to be stale"
 sleep 600 &
 innocent=$!
 state=$(ls "$sockets"/*.state)

@@ -388,6 +388,17 @@ mount_package "$URL/flat/all.msixbundle" "$m" -o "arch=x86,cache_dir=$T/cache,of
 same "a flat bundle offline"
 unmount "$m"
 resume_nginx
+# A part is cached, and the server away when it is mounted again: what comes back is the package, not the bundle.
+head -c 3000000 /dev/urandom >"$T/inner.x86/large.bin"
+appx "$T/www/flat/x86.msix" --name Try.x86 --store
+mount_package "$URL/flat/all.msixbundle" "$m" -o "arch=x86,cache_dir=$T/cache6,autoload=never,io_timeout=5"
+cmp "$m/which.txt" "$src/which.txt" || die "which.txt"
+unmount "$m"
+stop_nginx
+mount_package "$URL/flat/all.msixbundle" "$m" -o "arch=x86,cache_dir=$T/cache6,autoload=never,io_timeout=5"
+resume_nginx
+wait_for 60 cmp -s "$m/large.bin" "$src/large.bin" || die "what was not cached does not come back"
+unmount "$m"
 src=$src_before
 expect_status 14 sft verify --arch=x86 "$T/www/flat/all.msixbundle"
 expect_status 3 sft info --resource=split.language-fr "$T/x64.msix"

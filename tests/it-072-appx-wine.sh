@@ -65,7 +65,7 @@ fi
 requires Xvfb xwininfo
 step "Notepad++: a display"
 Xvfb -displayfd 3 -screen 0 1024x768x24 -nolisten tcp 3>"$T/display" >"$T/xvfb.log" 2>&1 &
-wait_for 20 test -s "$T/display"
+wait_for 20 test -s "$T/display" || die "Xvfb does not start"
 DISPLAY=:$(cat "$T/display")
 export DISPLAY
 cp "$samples/NotepadPlusPlus.appx" "$T/www/"
@@ -100,7 +100,7 @@ in_wine wine "$top/mnt/$executable" -multiInst -nosession >"$T/run" 2>&1 </dev/n
 window_is_there() {
     xwininfo -root -tree 2>/dev/null | grep -q 'Notepad++"'
 }
-wait_for 120 window_is_there
+wait_for 120 window_is_there || die "no window: $(cat "$T/run")"
 [ -z "${SFTFS_SCREENSHOT:-}" ] || import -window root "$SFTFS_SCREENSHOT"
 in_wine wineserver -k -w
 exit 0
