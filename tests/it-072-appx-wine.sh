@@ -98,7 +98,7 @@ in_wine timeout -k 5 200 wine wineboot --init >"$T/wineboot.log" 2>&1 </dev/null
 step "$executable is started, and its window seen"
 in_wine wine "$top/mnt/$executable" -multiInst -nosession >"$T/run" 2>&1 </dev/null &
 window_is_there() {
-    xwininfo -root -tree 2>/dev/null | grep -q 'Notepad++"'
+    xwininfo -root -tree 2>/dev/null | grep -Eq ' - Notepad\+\+[^"]*": \("notepad\+\+\.exe".* [0-9]{3}x[0-9]{3}\+'
 }
 wait_for 120 window_is_there || die "no window: $(cat "$T/run")"
 [ -z "${SFTFS_SCREENSHOT:-}" ] || import -window root "$SFTFS_SCREENSHOT"
