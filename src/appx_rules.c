@@ -183,11 +183,12 @@ static void read_wide(struct cursor extra, uint64_t *size, uint64_t *csize)
 {
     while (cursor_left(&extra) >= 4) {
         uint16_t id = cursor_u16(&extra), len = cursor_u16(&extra);
-        struct cursor c = cursor_over(cursor_bytes(&extra, len), len);
-        if (extra.failed)
-            return;
+        const uint8_t *data = cursor_bytes(&extra, len);
+        if (!data)
+            return; /* the field is longer than what holds it */
         if (id != EXTRA_ZIP64)
             continue;
+        struct cursor c = cursor_over(data, len);
         if (*size == UINT32_MAX)
             *size = cursor_u64(&c);
         if (*csize == UINT32_MAX)
@@ -213,7 +214,9 @@ static void check_header(struct appx_rules *r, const struct zip_entry *z)
     uint64_t csize = cursor_u32(&c), size = cursor_u32(&c);
     uint16_t name_len = cursor_u16(&c), extra_len = cursor_u16(&c);
     (void)cursor_bytes(&c, name_len);
-    read_wide(cursor_over(cursor_bytes(&c, extra_len), extra_len), &size, &csize);
+    const uint8_t *extra = cursor_bytes(&c, extra_len);
+    if (extra)
+        read_wide(cursor_over(extra, extra_len), &size, &csize);
     bool descriptor = z->flags & ZIP_FLAG_DESCRIPTOR;
     if (method != z->method || (flags ^ z->flags) & ZIP_FLAG_DESCRIPTOR)
         find(r, z, "method or flags of its header are not those of the archive's directory");

@@ -97,6 +97,15 @@ static void headers_that_say_something_else(void)
     }
 }
 
+static void extra_fields_that_end_too_soon(void)
+{
+    struct zip_image z = { .extra = 8 };
+    size_t data = zip_put_stored(&z, "a.txt", text, sizeof text);
+    zip_end(&z, NULL, 0);
+    memcpy(z.data + data - 8, (const uint8_t[]){ 1, 0, 0xfd, 0xff, 0, 0, 0, 0 }, 8);
+    expect(&z, NULL, DEFAULTS, NULL); /* sizes are right without it */
+}
+
 static void descriptors_that_say_something_else(void)
 {
     for (unsigned at = 0; at < 16; at += 4) {
@@ -203,5 +212,6 @@ static void only_so_many_are_kept(void)
 }
 
 UNIT_MAIN("appx-rules", TEST(right_ones_of_every_form), TEST(headers_that_say_something_else),
+          TEST(extra_fields_that_end_too_soon),
           TEST(descriptors_that_say_something_else), TEST(bytes_that_belong_to_no_file), TEST(names),
           TEST(content_types), TEST(what_the_block_map_says), TEST(only_so_many_are_kept))
