@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later The control socket of a mount, and sftfs ctl: what it
 # tells, the log, who may ask, clients that do not behave, and a mount that is stuck, stopped or
 # dead.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 private_mounts "$0" "$@"
 need_fuse
@@ -24,7 +25,9 @@ head -c 3000000 /dev/urandom >"$src/large.bin"
 head -c 3000000 /dev/urandom >"$src/other.bin"
 head -c 3000000 /dev/urandom >"$src/third.bin"
 guid=0A1B2C3D-1111-2222-3333-444455556666
-pack "$src" "$T/www/p.sft" --guid "$guid" --name "Some program"
+name="Some program"
+is_appv && name=Some-program # what identities are made of
+pack "$src" "$T/www/p.sft" --guid "$guid" --name "$name"
 m=$T/mnt
 mkdir "$m"
 
@@ -63,7 +66,7 @@ mount_package "$T/www/p.sft" "$m"
 status
 expect_equal "$(value mountpoint)" "$m"
 expect_equal "$(value source)" "$T/www/p.sft"
-expect_equal "$(value package)" "Some program"
+expect_equal "$(value package)" "$name"
 expect_equal "$(value package_guid)" "$guid"
 expect_equal "$(value version_guid)" "$(sft info --json "$T/www/p.sft" |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["version_guid"])')"

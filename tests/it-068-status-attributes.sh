@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later Extended attributes of the mount point that tell how
 # the mount is: who sees them, with and without an overlay, and that nothing carries them elsewhere.
+# formats: sft appv
 . "$(dirname "$0")/lib.sh"
 private_mounts "$0" "$@"
 need_fuse
@@ -11,7 +12,9 @@ mkdir -p "$src/dir" "$T/www"
 echo hello >"$src/Hello.txt"
 head -c 1000000 /dev/urandom >"$src/large.bin"
 guid=0A1B2C3D-1111-2222-3333-444455556666
-pack "$src" "$T/www/p.sft" --guid "$guid" --name "Some program"
+name="Some program"
+is_appv && name=Some-program # what identities are made of
+pack "$src" "$T/www/p.sft" --guid "$guid" --name "$name"
 m=$T/mnt
 mkdir "$m"
 
@@ -28,7 +31,7 @@ check() { # of the mount on $m
     expect_equal "$(attribute package_guid)" "$guid" package_guid
     expect_equal "$(attribute version_guid)" "$(sftfs ctl "$m" status --json |
         python3 -c 'import json, sys; print(json.load(sys.stdin)["version_guid"])')" version_guid
-    expect_equal "$(attribute package)" "Some program" package
+    expect_equal "$(attribute package)" "$name" package
     expect_equal "$(attribute version)" 1 version
     expect_equal "$(attribute mountpoint)" "$m" mountpoint
     expect_equal "$(attribute pid)" "$(daemons)" pid

@@ -147,6 +147,16 @@ expect_status 0 sft cache load --whole --cache-dir "$T/cache3" "$T/www/p.appv"
 expect_status 0 sft cache export --cache-dir "$T/cache3" "$T/www/p.appv" -o "$T/out.file"
 cmp "$T/out.file" "$T/www/p.appv" || die "another package came out of a file"
 
+step "the launch set is fetched by itself"
+mount_package "$URL/p.appv" "$m" -o "cache_dir=$T/cache-launch,autoload=launch"
+launch_is_there() {
+    sft cache ls --json --cache-dir="$T/cache-launch" >"$T/out" 2>"$T/err" && python3 -c 'import json, sys
+v = json.load(open(sys.argv[1]))["versions"][0]
+sys.exit(not v["launch_cached_blocks"] == v["launch_blocks"] == 4)' "$T/out" 2>"$T/err"
+}
+wait_for 30 launch_is_there || die "the launch set does not come: $(cat "$T/out")"
+unmount "$m"
+
 step "with an overlay"
 mount_package "$T/p.appv" "$m" -o "overlay=$T/overlay"
 echo more >>"$m/VFS/ProgramFilesX64/Try It/numbers.txt" || die "cannot append"
