@@ -49,9 +49,9 @@ void container_reader_free(struct container_reader *r); /* NULL is fine */
 void container_reader_set_options(struct container_reader *r, const struct container_options *o);
 
 /*
- * 2: the package is another object, container_reader_elsewhere(). 1: *want must be fed next (the first one is always the head: offset 0, length
- * min(size, CONTAINER_HEAD_BYTES)). 0: the package is ready. Negative: error; the object is
- * unusable. The sum of what is asked for is bounded by the format's metadata, never by a claim
+ * 1: *want must be fed next (the first one is always the head: offset 0, length
+ * min(size, CONTAINER_HEAD_BYTES)). 0: the package is ready. 2: it is another object, container_reader_elsewhere().
+ * Negative: error; the object is unusable. The sum of what is asked for is bounded by the format's metadata, never by a claim
  * that the object's size does not justify.
  */
 int container_reader_next(struct container_reader *r, struct byte_range *want, struct err *e)

@@ -2,7 +2,8 @@
 /*
  * PKCS #7 SignedData as signatures of packages use it: one signer, signed attributes, SHA-2. Says whether
  * the signature is one over the content, and nothing of whose it is (cert_chain.h). Over OpenSSL, whose
- * structures may come from hostile input: counts are bounded before anything costs time. Pure; the thread's error queue of OpenSSL is the caller's to clear.
+ * structures may come from hostile input: counts are bounded before anything costs time. Pure; the
+ * thread's error queue of OpenSSL is the caller's to clear.
  */
 #ifndef SRC_SIGNED_DATA_H
 #define SRC_SIGNED_DATA_H

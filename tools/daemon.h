@@ -29,8 +29,8 @@ typedef enum exitcode (*daemon_body_fn)(struct daemon *d, void *arg);
 enum exitcode daemon_run(const char *program, bool foreground, bool print, daemon_body_fn body,
                          void *arg);
 
-/* From BODY, once, from any thread: the work is usable. MESSAGE is whole lines, or "". In the background the terminal is let go
- * of: new session, working directory /, standard streams to /dev/null. */
+/* From BODY, once, from any thread: the work is usable. MESSAGE is whole lines, or "". In the background the
+ * terminal is let go of: new session, working directory /, standard streams to /dev/null. */
 void daemon_ready(struct daemon *d, const char *message);
 
 #endif
