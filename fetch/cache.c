@@ -232,15 +232,13 @@ int cache_note_beside(struct cache *c, const char *name, struct err *e)
 
 int cache_beside(struct cache_dir *d, const char *container_path, char **out, struct err *e)
 {
-    const char *end = strrchr(container_path, '/'), *name = end;
+    char name[CACHE_NAME_SIZE];
 
     *out = NULL;
-    while (name && name > container_path && name[-1] != '/')
-        name--;
-    auto_free char *version = name ? strndup(name, (size_t)(end - name)) : NULL;
-    auto_close int dir = version ? cache_file_open_dir(d->fd, version, 0, e) : err_nomem(e);
+    if (!cache_version_of(container_path, name))
+        return err_set(e, ERR_INVALID, "%s: not a version in the disk cache", container_path);
+    auto_close int dir = cache_file_open_dir(d->fd, name, 0, e);
     int rc = dir < 0 ? dir : cache_note_read(dir, CACHE_BESIDE_NAME, out, e);
-
     if (!rc && *out)
         rc = opc_name_check(*out, strlen(*out), e); /* it becomes part of a location */
     if (rc)

@@ -150,17 +150,25 @@ bool cache_owner_is_trusted(const struct cache_dir *d, uid_t owner)
     return !d->is_public || owner == geteuid() || owner == 0 || owner == d->owner;
 }
 
+bool cache_version_of(const char *container_path, char out[CACHE_NAME_SIZE])
+{
+    const char *end = strrchr(container_path, '/');
+
+    if (!end || strcmp(end, "/" CACHE_CONTAINER_NAME) != 0 ||
+        end - container_path < (ptrdiff_t)CACHE_NAME_SIZE || end[-(ptrdiff_t)CACHE_NAME_SIZE] != '/')
+        return false;
+    (void)memcpy(out, end - (CACHE_NAME_SIZE - 1), CACHE_NAME_SIZE - 1);
+    out[CACHE_NAME_SIZE - 1] = '\0';
+    return cache_name_is_valid(out);
+}
+
 bool cache_is_version(const char *container_path, const struct package *p)
 {
     struct cache_index_header h = cache_index_header_of(p);
-    char name[CACHE_NAME_SIZE];
-    const char *end = strrchr(container_path, '/');
+    char name[CACHE_NAME_SIZE], is[CACHE_NAME_SIZE];
 
     cache_name_of(&h, name);
-    return end && !strcmp(end, "/" CACHE_CONTAINER_NAME) &&
-           end - container_path >= (ptrdiff_t)CACHE_NAME_SIZE &&
-           end[-(ptrdiff_t)CACHE_NAME_SIZE] == '/' &&
-           !strncmp(end - (CACHE_NAME_SIZE - 1), name, CACHE_NAME_SIZE - 1);
+    return cache_version_of(container_path, is) && !strcmp(is, name);
 }
 
 /* --- holding ---------------------------------------------------------------------------------- */
@@ -492,15 +500,10 @@ int cache_lookup(struct cache_dir *d, const char *location, const struct guid *p
 
 void cache_lookup_failed(struct cache_dir *d, const char *container_path)
 {
-    const char *end = strrchr(container_path, '/');
     char name[CACHE_NAME_SIZE];
     bool writable;
 
-    if (!end || end - container_path < (ptrdiff_t)CACHE_NAME_SIZE)
-        return;
-    (void)memcpy(name, end - (CACHE_NAME_SIZE - 1), CACHE_NAME_SIZE - 1);
-    name[CACHE_NAME_SIZE - 1] = '\0';
-    if (!cache_name_is_valid(name))
+    if (!cache_version_of(container_path, name))
         return;
     auto_close int dir = cache_file_open_dir(d->fd, name, 0, NULL);
     auto_close int fd =

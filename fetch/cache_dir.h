@@ -43,6 +43,9 @@ const char *cache_dir_path(const struct cache_dir *d);
 /* What the directory of a version with this header is called. */
 void cache_name_of(const struct cache_index_header *h, char out[CACHE_NAME_SIZE]);
 
+/* The name of the version whose container is at CONTAINER_PATH; false if that is none's. */
+bool cache_version_of(const char *container_path, char out[CACHE_NAME_SIZE]) must_check;
+
 /* A version as it lies there; nothing in it is verified. */
 struct cache_entry {
     char name[CACHE_NAME_SIZE]; /* of its directory */

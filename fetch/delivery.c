@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "fetch/cache_package.h"
 #include "fetch/http_url.h"
 #include "fetch/metadata.h"
 #include "fetch/open.h"
@@ -55,6 +56,19 @@ static int read_cached(struct cached *c, const struct delivery_options *o, const
     return rc;
 }
 
+/* Whether the cached package at PATH is sound, although it is not the one that was asked for: a bundle has
+ * several, and each is a version of its own. */
+static bool is_another(struct cache_dir *dir, const char *path)
+{
+    char name[CACHE_NAME_SIZE];
+    struct package *p = NULL;
+
+    bool sound = cache_version_of(path, name) && !cache_package_open(dir, name, &p, NULL) &&
+                 *package_info(p)->part;
+    package_free(p);
+    return sound;
+}
+
 /* The version that one of the locations led to last, else the newest of the package. */
 static void find_cached(struct cache_dir *dir, const struct delivery_options *o, struct cached *out)
 {
@@ -67,7 +81,10 @@ static void find_cached(struct cache_dir *dir, const struct delivery_options *o,
         if ((!location && !o->package_guid) ||
             cache_lookup(dir, location, location ? NULL : o->package_guid, &path, &e))
             continue;
-        if (read_cached(out, o, path, &e)) {
+        int rc = read_cached(out, o, path, &e);
+        if (rc && is_another(dir, path))
+            continue;
+        if (rc) {
             log_warning(LOG, "the cached package cannot be used: %s; error=%s", e.text,
                         err_kind_name(e.kind));
             cache_lookup_failed(dir, path);

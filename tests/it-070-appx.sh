@@ -351,6 +351,16 @@ if sft cache export --partial --cache-dir "$T/cache4" Try.x86 -o "$T/x86.tar" 2>
     expect_status 0 sft cache verify --cache-dir "$T/cache5"
     expect_text "$T/out" '^Try.x86, version 1.* blocks checked$'
 fi
+# Nor does asking for one of them make the other one unreadable there.
+for arch in x86 x64 x86; do
+    mount_package "$URL/all.msixbundle" "$m" -o "arch=$arch,cache_dir=$T/cache4"
+    expect_equal "$(cat "$m/which.txt")" "for $arch"
+    [ ! -s "$T/mount.out" ] || die "arch=$arch: $(cat "$T/mount.out")"
+    unmount "$m"
+done
+expect_status 0 sft cache verify --cache-dir "$T/cache4"
+expect_text "$T/out" '^Try.x86, version 1.* blocks checked$'
+expect_text "$T/out" '^Try.x64, version 1.* blocks checked$'
 mount_package "$T/www/all.msixbundle" "$m" -o resource=split.language-de
 expect_equal "$(cat "$m/resources.txt")" Hallo
 unmount "$m"
