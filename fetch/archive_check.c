@@ -25,11 +25,27 @@ const char *signature_verdict_name(enum signature_verdict v)
     return names[v];
 }
 
+/* What a signature is over beside the archive itself. */
+enum { BLOCK_MAP, CONTENT_TYPES, CODE_INTEGRITY, DOCUMENTS };
+
+static const struct {
+    enum appx_part part;
+    enum appx_signed_part signed_part;
+} documents[DOCUMENTS] = {
+    [BLOCK_MAP] = { APPX_BLOCK_MAP, APPX_AXBM },
+    [CONTENT_TYPES] = { APPX_CONTENT_TYPES, APPX_AXCT },
+    [CODE_INTEGRITY] = { APPX_CODE_INTEGRITY, APPX_AXCI },
+};
+
 struct checking {
     struct source *source;
     struct container_input in;
     struct zip_directory directory;
     struct appx_parts parts;
+    struct {
+        uint8_t *bytes; /* owned; NULL: there is none */
+        size_t len;
+    } decoded[DOCUMENTS];
     struct blockmap *map; /* NULL if there is none that can be read */
     struct appx_rules *rules;
     struct appx_layout layout;
@@ -45,6 +61,8 @@ static void checking_clear(struct checking *c)
     appx_layout_clear(&c->layout);
     appx_rules_free(c->rules);
     blockmap_free(c->map);
+    for (size_t i = 0; i < DOCUMENTS; i++)
+        free(c->decoded[i].bytes);
     container_input_clear(&c->in);
     zip_directory_free(&c->directory);
 }
@@ -81,6 +99,14 @@ static int read_documents(struct checking *c, struct err *e)
     return rc;
 }
 
+/* Fills in c->decoded[I], once. */
+static int decode(struct checking *c, size_t i, struct err *e)
+{
+    return c->decoded[i].bytes ? 0
+                               : appx_part_read(&c->in, &c->parts, documents[i].part, &c->decoded[i].bytes,
+                                                &c->decoded[i].len, e);
+}
+
 /* --- comparing -------------------------------------------------------------------------------- */
 
 static void blame(struct archive_report *r, enum signature_verdict verdict, const char *why)
@@ -88,15 +114,6 @@ static void blame(struct archive_report *r, enum signature_verdict verdict, cons
     r->verdict = verdict;
     (void)snprintf(r->why, sizeof r->why, "%s", why);
 }
-
-static const struct {
-    enum appx_part part;
-    enum appx_signed_part signed_part;
-} documents[] = {
-    { APPX_BLOCK_MAP, APPX_AXBM },
-    { APPX_CONTENT_TYPES, APPX_AXCT },
-    { APPX_CODE_INTEGRITY, APPX_AXCI },
-};
 
 /* Why a signed part is not what it should be. */
 static void blame_part(struct checking *c, enum appx_signed_part part, const struct appx_digests *have)
@@ -135,16 +152,15 @@ static void compare(struct checking *c, const struct appx_digests *have)
         }
 }
 
-static int digest_documents(struct checking *c, struct appx_digester *d, struct err *e)
+static int digest_documents(struct checking *c, struct err *e)
 {
     int rc = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(documents) && !rc; i++) {
-        auto_free uint8_t *bytes = NULL;
-        size_t len;
-        rc = appx_part_read(&c->in, &c->parts, documents[i].part, &bytes, &len, e);
-        if (!rc && bytes)
-            rc = appx_digester_document(d, documents[i].signed_part, bytes, len, e);
+    for (size_t i = 0; i < DOCUMENTS && !rc; i++) {
+        rc = decode(c, i, e);
+        if (!rc && c->decoded[i].bytes)
+            rc = appx_digester_document(c->digester, documents[i].signed_part, c->decoded[i].bytes,
+                                        c->decoded[i].len, e);
     }
     return rc;
 }
@@ -177,7 +193,7 @@ static int begin_digests(struct checking *c, struct err *e)
 
     if (!rc)
         rc = appx_digester_new(&c->layout, c->report->signature->signed_parts.digest, &c->digester, e);
-    return rc ? rc : digest_documents(c, c->digester, e);
+    return rc ? rc : digest_documents(c, e);
 }
 
 static int compare_parts(struct checking *c, struct err *e)
@@ -249,17 +265,17 @@ static int check_signature(struct checking *c, struct err *e)
 
 static int begin_rules(struct checking *c, struct err *e)
 {
-    auto_free uint8_t *map = NULL, *types = NULL;
-    size_t map_len, types_len;
-    int rc = appx_part_read(&c->in, &c->parts, APPX_BLOCK_MAP, &map, &map_len, e);
+    int rc = decode(c, BLOCK_MAP, e);
 
-    if (!rc && map && blockmap_read(map, map_len, &c->map, NULL))
+    if (!rc && c->decoded[BLOCK_MAP].bytes &&
+        blockmap_read(c->decoded[BLOCK_MAP].bytes, c->decoded[BLOCK_MAP].len, &c->map, NULL))
         c->map = NULL; /* who opened the package has said it */
     if (!rc)
-        rc = appx_part_read(&c->in, &c->parts, APPX_CONTENT_TYPES, &types, &types_len, e);
+        rc = decode(c, CONTENT_TYPES, e);
     if (!rc)
         rc = appx_rules_new(&c->directory, c->map, &c->report->rules, &c->rules, e);
-    return rc ? rc : appx_rules_types(c->rules, types, types_len, e);
+    return rc ? rc : appx_rules_types(c->rules, c->decoded[CONTENT_TYPES].bytes,
+                                      c->decoded[CONTENT_TYPES].len, e);
 }
 
 static int check(struct checking *c, struct err *e)

@@ -22,25 +22,6 @@ static const char *either(const char *text, const char *otherwise)
     return text && *text ? text : otherwise;
 }
 
-/* <NAME>text</NAME> */
-static void element(struct xml_out *o, unsigned depth, const char *name, const char *text)
-{
-    xml_put_indent(o, depth);
-    xml_put(o, "<");
-    xml_put(o, name);
-    xml_put(o, ">");
-    xml_put_text(o, text);
-    xml_put(o, "</");
-    xml_put(o, name);
-    xml_put(o, ">\n");
-}
-
-static void element_if(struct xml_out *o, unsigned depth, const char *name, const char *text)
-{
-    if (text && *text)
-        element(o, depth, name, text);
-}
-
 static void identity(struct xml_out *o, const struct appx_manifest *m)
 {
     xml_put_indent(o, 1);
@@ -90,10 +71,10 @@ static void msix(struct xml_out *o, const struct appx_manifest *m)
                "foundation/windows10/restrictedcapabilities\" IgnorableNamespaces=\"uap rescap\">\n");
     identity(o, m);
     xml_put_line(o, 1, "<Properties>");
-    element(o, 2, "DisplayName", m->display_name);
-    element(o, 2, "PublisherDisplayName", m->publisher_display_name);
-    element_if(o, 2, "Description", m->description);
-    element(o, 2, "Logo", m->logo);
+    xml_put_element(o, 2, "DisplayName", m->display_name);
+    xml_put_element(o, 2, "PublisherDisplayName", m->publisher_display_name);
+    xml_put_element_if(o, 2, "Description", m->description);
+    xml_put_element(o, 2, "Logo", m->logo);
     xml_put_line(o, 1, "</Properties>");
     resources(o);
     xml_put_line(o, 1, "<Dependencies>");
@@ -118,13 +99,13 @@ static void appv_shortcut(struct xml_out *o, const struct appx_shortcut *s)
 {
     xml_put_line(o, 2, "<appv:Extension Category=\"AppV.Shortcut\">");
     xml_put_line(o, 3, "<appv:Shortcut>");
-    element(o, 4, "appv:File", s->file);
-    element(o, 4, "appv:Target", s->target);
-    element_if(o, 4, "appv:Icon", s->icon);
-    element(o, 4, "appv:Arguments", s->arguments);
-    element(o, 4, "appv:WorkingDirectory", s->working_dir);
-    element(o, 4, "appv:ShowCommand", "1");
-    element(o, 4, "appv:ApplicationId", s->application);
+    xml_put_element(o, 4, "appv:File", s->file);
+    xml_put_element(o, 4, "appv:Target", s->target);
+    xml_put_element_if(o, 4, "appv:Icon", s->icon);
+    xml_put_element(o, 4, "appv:Arguments", s->arguments);
+    xml_put_element(o, 4, "appv:WorkingDirectory", s->working_dir);
+    xml_put_element(o, 4, "appv:ShowCommand", "1");
+    xml_put_element(o, 4, "appv:ApplicationId", s->application);
     xml_put_line(o, 3, "</appv:Shortcut>");
     xml_put_line(o, 2, "</appv:Extension>");
 }
@@ -136,11 +117,11 @@ static void appv_application(struct xml_out *o, const struct appx_application *a
     xml_put_attr(o, "Id", a->id);
     xml_put_attr(o, "Origin", "Application");
     xml_put(o, ">\n");
-    element(o, 3, "appv:Target", a->executable);
+    xml_put_element(o, 3, "appv:Target", a->executable);
     xml_put_line(o, 3, "<appv:VisualElements>");
-    element(o, 4, "appv:Name", a->display_name);
-    element_if(o, 4, "appv:Icon", a->icon);
-    element_if(o, 4, "appv:Version", a->version);
+    xml_put_element(o, 4, "appv:Name", a->display_name);
+    xml_put_element_if(o, 4, "appv:Icon", a->icon);
+    xml_put_element_if(o, 4, "appv:Version", a->version);
     xml_put_line(o, 3, "</appv:VisualElements>");
     xml_put_line(o, 2, "</appv:Application>");
 }
@@ -151,17 +132,17 @@ static void appv(struct xml_out *o, const struct appx_manifest *m)
                "appx/2010/manifest\" xmlns:appv=\"" XMLNS "appv/2010/manifest\">\n");
     identity(o, m);
     xml_put_line(o, 1, "<Properties>");
-    element(o, 2, "DisplayName", m->display_name);
-    element(o, 2, "PublisherDisplayName", m->publisher_display_name);
-    element(o, 2, "Description", "Reserved");
-    element(o, 2, "Logo", "Reserved.jpeg");
-    element(o, 2, "appv:AppVPackageDescription",
+    xml_put_element(o, 2, "DisplayName", m->display_name);
+    xml_put_element(o, 2, "PublisherDisplayName", m->publisher_display_name);
+    xml_put_element(o, 2, "Description", "Reserved");
+    xml_put_element(o, 2, "Logo", "Reserved.jpeg");
+    xml_put_element(o, 2, "appv:AppVPackageDescription",
             either(m->description, "No description entered"));
     xml_put_line(o, 1, "</Properties>");
     resources(o);
     xml_put_line(o, 1, "<Prerequisites>");
-    element(o, 2, "OSMinVersion", "6.1");
-    element(o, 2, "OSMaxVersionTested", "6.1");
+    xml_put_element(o, 2, "OSMinVersion", "6.1");
+    xml_put_element(o, 2, "OSMaxVersionTested", "6.1");
     xml_put_indent(o, 2);
     xml_put(o, "<appv:TargetOSes");
     xml_put_attr(o, "SequencingStationProcessorArchitecture", m->sequencer_architecture);

@@ -15,21 +15,6 @@ static const char *truth(bool value)
     return value ? "TRUE" : "FALSE";
 }
 
-/* <NAME>text</NAME>, or nothing for an empty text. */
-static void text_element(struct xml_out *o, unsigned depth, const char *name, const char *text)
-{
-    if (!text || !*text)
-        return;
-    xml_put_indent(o, depth);
-    xml_put(o, "<");
-    xml_put(o, name);
-    xml_put(o, ">");
-    xml_put_text(o, text);
-    xml_put(o, "</");
-    xml_put(o, name);
-    xml_put(o, ">\n");
-}
-
 static void codebase(struct xml_out *o, unsigned depth, const struct osd_codebase *c,
                      bool secondary)
 {
@@ -61,7 +46,7 @@ static void virtual_environment(struct xml_out *o, const struct osd *osd)
     if (osd->policy_count) {
         xml_put_line(o, 3, "<POLICIES>");
         for (size_t i = 0; i < osd->policy_count; i++)
-            text_element(o, 4, osd->policies[i].name, osd->policies[i].value);
+            xml_put_element_if(o, 4, osd->policies[i].name, osd->policies[i].value);
         xml_put_line(o, 3, "</POLICIES>");
     }
     xml_put_line(o, 3, osd->environment_count ? "<ENVLIST>" : "<ENVLIST/>");
@@ -89,7 +74,7 @@ static void implementation(struct xml_out *o, const struct osd *osd)
     xml_put_line(o, 1, "<IMPLEMENTATION>");
     codebase(o, 2, &osd->codebase, false);
     virtual_environment(o, osd);
-    text_element(o, 2, "WORKINGDIR", osd->working_dir);
+    xml_put_element_if(o, 2, "WORKINGDIR", osd->working_dir);
     if (osd->vm && *osd->vm) {
         xml_put_indent(o, 2);
         xml_put(o, "<VM");
@@ -120,8 +105,8 @@ static void script(struct xml_out *o, const struct osd_script *s)
     xml_put_attr(o, "WAIT", truth(s->wait));
     xml_put_attr_if(o, "TIMEOUT", s->timeout);
     xml_put(o, ">\n");
-    text_element(o, 3, "HREF", s->href);
-    text_element(o, 3, "SCRIPTBODY", s->body);
+    xml_put_element_if(o, 3, "HREF", s->href);
+    xml_put_element_if(o, 3, "SCRIPTBODY", s->body);
     xml_put_line(o, 2, "</SCRIPT>");
 }
 
@@ -208,8 +193,8 @@ int osd_write(const struct osd *osd, char **out, size_t *len, struct err *e)
     xml_put(&o, "<PACKAGE");
     xml_put_attr(&o, "NAME", osd->package_name);
     xml_put(&o, "/>\n");
-    text_element(&o, 1, "TITLE", osd->title);
-    text_element(&o, 1, "ABSTRACT", osd->abstract);
+    xml_put_element_if(&o, 1, "TITLE", osd->title);
+    xml_put_element_if(&o, 1, "ABSTRACT", osd->abstract);
     publishing(&o, osd);
     xml_put(&o, "</SOFTPKG>\n");
     return xml_finish(&o, out, len, e);

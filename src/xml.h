@@ -69,6 +69,10 @@ void xml_put(struct xml_out *o, const char *markup);                        /* a
 void xml_put_indent(struct xml_out *o, unsigned depth);                     /* two blanks each */
 void xml_put_line(struct xml_out *o, unsigned depth, const char *markup);    /* alone, indented */
 void xml_put_text(struct xml_out *o, const char *text);                     /* NULL: nothing */
+void xml_put_element(struct xml_out *o, unsigned depth, const char *name,
+                     const char *text); /* <NAME>TEXT</NAME> alone on a line */
+void xml_put_element_if(struct xml_out *o, unsigned depth, const char *name,
+                        const char *text); /* if TEXT is not empty */
 void xml_put_attr(struct xml_out *o, const char *name, const char *value);  /* NULL: "" */
 void xml_put_attr_if(struct xml_out *o, const char *name, const char *value); /* if not empty */
 

@@ -108,6 +108,24 @@ void xml_put_text(struct xml_out *o, const char *text)
     escaped(o, text, "&<>\r");
 }
 
+void xml_put_element(struct xml_out *o, unsigned depth, const char *name, const char *text)
+{
+    xml_put_indent(o, depth);
+    xml_put(o, "<");
+    xml_put(o, name);
+    xml_put(o, ">");
+    xml_put_text(o, text);
+    xml_put(o, "</");
+    xml_put(o, name);
+    xml_put(o, ">\n");
+}
+
+void xml_put_element_if(struct xml_out *o, unsigned depth, const char *name, const char *text)
+{
+    if (text && *text)
+        xml_put_element(o, depth, name, text);
+}
+
 void xml_put_attr(struct xml_out *o, const char *name, const char *value)
 {
     xml_put(o, " ");

@@ -12,20 +12,8 @@ pack "$T/program" "$T/p.sft"
 m=$T/mnt
 mount_package "$T/p.sft" "$m"
 
-HOME=$T/home
-WINEPREFIX=$T/wine
-TMPDIR=$T # Wine leaves files in it
-WINEDEBUG=-all
-WINEDLLOVERRIDES='mscoree,mshtml='
-export HOME TMPDIR WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
-unset DISPLAY WAYLAND_DISPLAY
-mkdir "$HOME"
-at_exit 'wineserver -k -w 2>/dev/null'
 step "a new Wine prefix"
-wine wineboot --init >"$T/wineboot.log" 2>&1 </dev/null || {
-    cat "$T/wineboot.log"
-    die "wineboot"
-}
+new_wine_prefix
 
 # run_program PATH: its output is in $T/out
 run_program() {

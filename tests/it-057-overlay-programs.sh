@@ -245,19 +245,7 @@ fi
 
 if command -v wine >/dev/null && [ -e "$src/settings.exe" ]; then
     step "Wine: a program that saves its settings"
-    HOME=$T/home
-    WINEPREFIX=$T/wine
-    WINEDEBUG=-all
-    WINEDLLOVERRIDES='mscoree,mshtml='
-    TMPDIR=$T
-    export HOME TMPDIR WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
-    unset DISPLAY WAYLAND_DISPLAY
-    mkdir -p "$HOME"
-    at_exit 'wineserver -k -w 2>/dev/null'
-    wine wineboot --init >"$T/wineboot.log" 2>&1 </dev/null || {
-        cat "$T/wineboot.log"
-        die "wineboot"
-    }
+    new_wine_prefix
     # settings save|check N
     settings() {
         timeout -k 5 100 wine "$m/Settings.EXE" "$@" >"$T/out.txt" 2>"$T/err" </dev/null || {

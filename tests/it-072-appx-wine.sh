@@ -17,20 +17,8 @@ python3 "$SFTFS_SRC/tests/make-appx.py" "$T/program" "$T/www/try.msix" --executa
 start_nginx "$T/www"
 m=$T/mnt
 
-HOME=$T/home
-WINEPREFIX=$T/wine
-TMPDIR=$T
-WINEDEBUG=-all
-WINEDLLOVERRIDES='mscoree,mshtml='
-export HOME TMPDIR WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
-unset DISPLAY WAYLAND_DISPLAY
-mkdir "$HOME"
-at_exit 'wineserver -k -w 2>/dev/null'
 step "a new Wine prefix"
-timeout -k 5 200 wine wineboot --init >"$T/wineboot.log" 2>&1 </dev/null || {
-    cat "$T/wineboot.log"
-    die "wineboot"
-}
+new_wine_prefix
 
 # program: what the package says is its first application
 program() {

@@ -186,19 +186,7 @@ for program in wine wineserver; do
     }
 done
 step "Wine's regedit loads it, and has what was there"
-HOME=$T/home
-WINEPREFIX=$T/wine
-TMPDIR=$T
-WINEDEBUG=-all
-WINEDLLOVERRIDES='mscoree,mshtml='
-export HOME TMPDIR WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
-unset DISPLAY WAYLAND_DISPLAY
-mkdir "$HOME"
-at_exit 'wineserver -k -w 2>/dev/null'
-timeout -k 5 200 wine wineboot --init >"$T/wineboot.log" 2>&1 </dev/null || {
-    cat "$T/wineboot.log"
-    die "wineboot"
-}
+new_wine_prefix
 
 # in_wine COMMAND...: output in $T/out
 in_wine() {

@@ -32,6 +32,7 @@
 #   unmount DIR         and waits until its daemon is gone
 #   UNCACHED            the mount options with which a mount finds nothing in the disk cache, and
 #                       leaves nothing there
+#   new_wine_prefix     see below, as the next
 #   need_root, need_fuse, private_mounts   see below
 #
 # Everything a script starts carries SFTFS_TEST_TAG in its environment, so that at the end nothing
@@ -462,6 +463,23 @@ pack() {
         pk_status=$?
         sed 's/^/    /' "$T/pack.out" | tail -n 20
         die "sft pack $pk_dir $*: exit status $pk_status"
+    }
+}
+
+# new_wine_prefix: Wine with a home and a prefix of its own below $T, without a display; ended at the end.
+new_wine_prefix() {
+    HOME=$T/home
+    WINEPREFIX=$T/wine
+    TMPDIR=$T # Wine leaves files in it
+    WINEDEBUG=-all
+    WINEDLLOVERRIDES='mscoree,mshtml='
+    export HOME TMPDIR WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
+    unset DISPLAY WAYLAND_DISPLAY
+    mkdir -p "$HOME"
+    at_exit 'wineserver -k -w 2>/dev/null'
+    timeout -k 5 200 wine wineboot --init >"$T/wineboot.log" 2>&1 </dev/null || {
+        cat "$T/wineboot.log"
+        die "wineboot"
     }
 }
 

@@ -89,21 +89,6 @@ static int check_case(const struct builder *b, const struct child *c, uint32_t c
     return 0;
 }
 
-static int name_children(struct builder *b, uint32_t first, uint32_t count, struct err *e)
-{
-    struct pack_entry *x = b->tree->entries + first;
-    auto_free const char **names = calloc(count + (size_t)1, sizeof *names);
-    auto_free char(*made)[SHORT_NAME_SIZE] = calloc(count + (size_t)1, sizeof *made);
-    if (!names || !made)
-        return err_nomem(e);
-    for (uint32_t i = 0; i < count; i++)
-        names[i] = x[i].name;
-    int rc = short_names_make(names, count, made, e);
-    for (uint32_t i = 0; !rc && i < count; i++)
-        memcpy(x[i].short_name, made[i], SHORT_NAME_SIZE);
-    return rc;
-}
-
 static int add_children(struct builder *b, uint32_t entry, struct err *e)
 {
     struct pack_tree *t = b->tree;
@@ -121,7 +106,7 @@ static int add_children(struct builder *b, uint32_t entry, struct err *e)
         rc = add_entry(b, children[i].node, entry, children[i].name, e);
     t->entries[entry].first_child = count ? first : 0;
     t->entries[entry].child_count = count;
-    return rc || !b->o->make_short_names ? rc : name_children(b, first, count, e);
+    return rc || !b->o->make_short_names ? rc : pack_tree_short_names(b->tree->entries + first, count, e);
 }
 
 static int build(struct builder *b, struct err *e)
@@ -133,7 +118,7 @@ static int build(struct builder *b, struct err *e)
         t->entries[0].first_child = t->entries[0].child_count = 1;
         t->base = 1;
         if (!rc)
-            rc = name_children(b, 1, 1, e);
+            rc = pack_tree_short_names(b->tree->entries + 1, 1, e);
     }
     t->entries[0].short_name[0] = '\0';
     for (uint32_t i = t->base; !rc && i < t->count; i++)

@@ -254,12 +254,10 @@ static int check_case(struct walker *w, const struct pack_entry *x, uint32_t cou
     return 0;
 }
 
-static int name_children(struct walker *w, struct pack_entry *x, uint32_t count, struct err *e)
+int pack_tree_short_names(struct pack_entry *x, uint32_t count, struct err *e)
 {
-    if (!w->walk->short_names || count == 0)
-        return 0;
-    auto_free const char **names = calloc(count, sizeof *names);
-    auto_free char(*made)[SHORT_NAME_SIZE] = calloc(count, sizeof *made);
+    auto_free const char **names = calloc(count + (size_t)1, sizeof *names);
+    auto_free char(*made)[SHORT_NAME_SIZE] = calloc(count + (size_t)1, sizeof *made);
     if (!names || !made)
         return err_nomem(e);
     for (uint32_t i = 0; i < count; i++)
@@ -268,6 +266,11 @@ static int name_children(struct walker *w, struct pack_entry *x, uint32_t count,
     for (uint32_t i = 0; !rc && i < count; i++)
         memcpy(x[i].short_name, made[i], SHORT_NAME_SIZE);
     return rc;
+}
+
+static int name_children(struct walker *w, struct pack_entry *x, uint32_t count, struct err *e)
+{
+    return w->walk->short_names ? pack_tree_short_names(x, count, e) : 0;
 }
 
 static int read_names(struct walker *w, uint32_t dir, DIR *d, const char *path, struct err *e)

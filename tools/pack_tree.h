@@ -81,6 +81,9 @@ void pack_tree_clear(struct pack_tree *tree);
 /* Of a tree whose entries are all there, made in another way: numbers files and directories. */
 int pack_tree_number(struct pack_tree *tree, struct err *e) must_check;
 
+/* Gives the COUNT entries from X on, all of one directory, the 8.3 names that they need. */
+int pack_tree_short_names(struct pack_entry *x, uint32_t count, struct err *e) must_check;
+
 /* Path of an entry below the packed directory, with '/' ("" for the directory itself). Caller
  * frees; NULL when out of memory. */
 char *pack_tree_path(const struct pack_tree *tree, uint32_t entry);
